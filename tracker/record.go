@@ -180,9 +180,12 @@ type TimeWaitRecord struct {
 type Endpoint struct {
 	State State // at the end of the record
 
+	// What it sent, as far as the capture shows: a segment captured twice counts
+	// once (see DuplicatePackets), a segment sent twice counts twice.
 	Packets      uint64
-	Bytes        uint64 // IP payload: TCP headers are left out, so the same as PayloadBytes plus retransmissions
-	PayloadBytes uint64 // distinct octets of the stream that were seen
+	Bytes        uint64 // of IP: headers and payload
+	PayloadBytes uint64 // of TCP payload, retransmissions included, the octet of a keep-alive probe left out
+	StreamBytes  uint64 // distinct octets of the stream among them
 
 	RetransmittedPackets uint64
 	RetransmittedBytes   uint64

@@ -163,6 +163,7 @@ type Segment struct {
 	Seq, Ack   seq.Num
 	PayloadLen uint32    // on the wire, from the IP header, never from the frame
 	Captured   uint32    // how much of it the file holds
+	IPLen      uint32    // the whole IP packet on the wire, headers included
 	File       uint32    // index of the file it came from
 	VLAN       [2]uint16 // 802.1Q ids, outermost first; 0 = none
 	Options    Options
