@@ -1,0 +1,195 @@
+package script
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/tcplife/tcplife/internal/segment"
+)
+
+const (
+	tcpHeaderLen = 20
+	udpHeaderLen = 8
+
+	protocolTCP = 6
+	protocolUDP = 17
+
+	pcapMagicNano    = 0xa1b23c4d
+	linkTypeEthernet = 1
+	snapLen          = 262144
+
+	// shortestFrame is what Ethernet pads a frame to, checksum left out.
+	shortestFrame = 60
+)
+
+// WritePcap writes the conversation as a capture file: pcap with nanoseconds,
+// little endian, Ethernet, with correct checksums. Payload is the letters of the
+// alphabet, the same ones at the same place of the stream whenever they are
+// sent. If the trace goes on after the last line, its last packet is a UDP
+// datagram between two other hosts.
+func WritePcap(w io.Writer, c *Conversation) error {
+	b := bufio.NewWriter(w)
+	var head []byte
+	head = binary.LittleEndian.AppendUint32(head, pcapMagicNano)
+	head = binary.LittleEndian.AppendUint16(head, 2)
+	head = binary.LittleEndian.AppendUint16(head, 4)
+	head = append(head, make([]byte, 8)...) // time zone and accuracy: zero by convention
+	head = binary.LittleEndian.AppendUint32(head, snapLen)
+	head = binary.LittleEndian.AppendUint32(head, linkTypeEthernet)
+	b.Write(head)
+	for i := range c.Lines {
+		l := &c.Lines[i]
+		if l.Packet == 0 {
+			continue
+		}
+		frame, captured := c.frame(l)
+		writePacket(b, Epoch+int64(l.At), frame, captured)
+	}
+	if c.After > 0 {
+		frame := otherTraffic()
+		writePacket(b, c.End(), frame, len(frame))
+	}
+	if err := b.Flush(); err != nil {
+		return fmt.Errorf("write capture of %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// writePacket leaves errors to the Writer's Flush, which repeats the first one.
+func writePacket(b *bufio.Writer, at int64, frame []byte, captured int) {
+	var head []byte
+	head = binary.LittleEndian.AppendUint32(head, uint32(at/1e9))
+	head = binary.LittleEndian.AppendUint32(head, uint32(at%1e9))
+	head = binary.LittleEndian.AppendUint32(head, uint32(captured))
+	head = binary.LittleEndian.AppendUint32(head, uint32(len(frame)))
+	b.Write(head)
+	b.Write(frame[:captured])
+}
+
+// frame builds the line's Ethernet frame, and says how much of it is captured.
+func (c *Conversation) frame(l *Line) (frame []byte, captured int) {
+	frame = ethernet(l.From, l.VLAN, c.ipv6())
+	src, dst := c.Ends[l.From].Addr().AsSlice(), c.Ends[l.From.Peer()].Addr().AsSlice()
+	tcp := c.tcp(l)
+	sum := checksum(tcp, pseudoHeader(src, dst, protocolTCP, len(tcp)))
+	if l.BadChecksum {
+		sum ^= 0x0101
+	}
+	binary.BigEndian.PutUint16(tcp[16:], sum)
+	frame = appendIP(frame, src, dst, protocolTCP, l.TTL, l.IPID, len(tcp))
+	options := len(frame) + tcpHeaderLen
+	frame = pad(append(frame, tcp...))
+	if l.Cut >= 0 {
+		return frame, min(options+l.Cut, len(frame))
+	}
+	return frame, len(frame)
+}
+
+// ethernet begins a frame from side to its peer.
+func ethernet(side Side, vlan [2]uint16, ipv6 bool) []byte {
+	frame := []byte{
+		2, 0, 0, 0, 0, 2 - byte(side),
+		2, 0, 0, 0, 0, 1 + byte(side),
+	}
+	if vlan[1] != 0 { // two tags: the outer one is the provider's (802.1ad)
+		frame = binary.BigEndian.AppendUint16(frame, 0x88a8)
+		frame = binary.BigEndian.AppendUint16(frame, vlan[0])
+		vlan[0] = vlan[1]
+	}
+	if vlan[0] != 0 {
+		frame = binary.BigEndian.AppendUint16(frame, 0x8100)
+		frame = binary.BigEndian.AppendUint16(frame, vlan[0])
+	}
+	if ipv6 {
+		return binary.BigEndian.AppendUint16(frame, 0x86dd)
+	}
+	return binary.BigEndian.AppendUint16(frame, 0x0800)
+}
+
+// appendIP appends the IP header for n octets behind it.
+func appendIP(frame, src, dst []byte, protocol, ttl uint8, id uint16, n int) []byte {
+	if len(src) == 16 {
+		frame = append(frame, 0x60, 0, 0, 0)
+		frame = binary.BigEndian.AppendUint16(frame, uint16(n))
+		frame = append(frame, protocol, ttl)
+		return append(append(frame, src...), dst...)
+	}
+	head := []byte{0x45, 0}
+	head = binary.BigEndian.AppendUint16(head, uint16(20+n))
+	head = binary.BigEndian.AppendUint16(head, id)
+	head = append(head, 0x40, 0, ttl, protocol, 0, 0) // do not fragment
+	head = append(append(head, src...), dst...)
+	binary.BigEndian.PutUint16(head[10:], checksum(head, 0))
+	return append(frame, head...)
+}
+
+// tcp builds header and payload, the checksum left zero.
+func (c *Conversation) tcp(l *Line) []byte {
+	s := c.segment(l)
+	options := c.optionBytes(l)
+	var b []byte
+	b = binary.BigEndian.AppendUint16(b, c.Ends[l.From].Port())
+	b = binary.BigEndian.AppendUint16(b, c.Ends[l.From.Peer()].Port())
+	b = binary.BigEndian.AppendUint32(b, uint32(s.Seq))
+	b = binary.BigEndian.AppendUint32(b, uint32(s.Ack))
+	offset := uint16((tcpHeaderLen+len(options))/4) << 12
+	b = binary.BigEndian.AppendUint16(b, offset|uint16(s.Flags))
+	b = binary.BigEndian.AppendUint16(b, s.Window)
+	urgent := uint16(0)
+	if s.Flags.Has(segment.URG) {
+		urgent = 1 // the octet behind the first one
+	}
+	b = append(b, 0, 0)
+	b = binary.BigEndian.AppendUint16(b, urgent)
+	b = append(b, options...)
+	for i := range s.PayloadLen {
+		b = append(b, 'a'+byte(uint32(l.Seq+int64(i))%26))
+	}
+	return b
+}
+
+// otherTraffic is an empty datagram to the discard port (RFC 863) between two
+// addresses of documentation (RFC 5737).
+func otherTraffic() []byte {
+	const discard = 9
+	src, dst := []byte{192, 0, 2, 1}, []byte{192, 0, 2, 2}
+	udp := []byte{0, discard, 0, discard, 0, udpHeaderLen, 0, 0}
+	binary.BigEndian.PutUint16(udp[6:], checksum(udp, pseudoHeader(src, dst, protocolUDP, len(udp))))
+	frame := appendIP(ethernet(Initiator, [2]uint16{}, false), src, dst, protocolUDP, 64, 0, len(udp))
+	return pad(append(frame, udp...))
+}
+
+func pad(frame []byte) []byte {
+	if short := shortestFrame - len(frame); short > 0 {
+		frame = append(frame, make([]byte, short)...)
+	}
+	return frame
+}
+
+// pseudoHeader is the sum that RFC 9293 3.1 and RFC 8200 8.1 put before the checksum.
+func pseudoHeader(src, dst []byte, protocol uint8, n int) uint32 {
+	return sum16(src) + sum16(dst) + uint32(protocol) + uint32(n)
+}
+
+// checksum is the Internet checksum (RFC 1071) of b, begun with initial.
+func checksum(b []byte, initial uint32) uint16 {
+	sum := initial + sum16(b)
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	return ^uint16(sum)
+}
+
+// sum16 adds b's 16-bit words; IP packets are too short for it to overflow.
+func sum16(b []byte) (sum uint32) {
+	for i, octet := range b {
+		if i%2 == 0 {
+			sum += uint32(octet) << 8
+		} else {
+			sum += uint32(octet)
+		}
+	}
+	return sum
+}
