@@ -59,6 +59,7 @@ var table = []row{
 	{pkg: "report", may: append([]string{"report/..."}, below.anomaly...), never: []ban{gopacket, logBan}, why: "it presents; reading is capture's work"},
 	{pkg: "internal/pipeline", may: []string{"internal/seq", "internal/segment", "tracker"}, never: []ban{gopacket, tables, osBan, logBan}, why: "it moves segments and records, whatever they come from and go to"},
 	{pkg: "internal/script", may: []string{"internal/seq", "internal/segment"}, never: []ban{gopacket}, why: "tests of every package use it"},
+	{pkg: "internal/kernellab", never: []ban{gopacket, tables}, why: "what real kernels do must not depend on what we make of it"},
 	{pkg: "internal/arch", why: "it only looks"},
 	{pkg: "cmd", may: []string{"*"}, never: []ban{gopacket, tables}, why: "it wires and holds no analysis of its own"},
 }
@@ -243,6 +244,25 @@ func TestWithoutCgo(t *testing.T) {
 	for _, p := range list(t, "-deps", "./tracker") {
 		if !p.Standard && len(p.CgoFiles) > 0 {
 			t.Errorf("tracker needs cgo: %s has %v", p.ImportPath, p.CgoFiles)
+		}
+	}
+}
+
+// TestDependenciesHaveReasons finds direct dependencies that docs/DEPENDENCIES.md does not explain.
+func TestDependenciesHaveReasons(t *testing.T) {
+	reasons, err := os.ReadFile(filepath.Join(root, "docs", "DEPENDENCIES.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "list", "-m", "-f", "{{if not (or .Indirect .Main)}}{{.Path}}{{end}}", "all")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list -m: %v", err)
+	}
+	for _, module := range strings.Fields(string(out)) {
+		if !bytes.Contains(reasons, []byte("| `"+module+"` |")) {
+			t.Errorf("docs/DEPENDENCIES.md does not say why %s is needed", module)
 		}
 	}
 }
