@@ -1,0 +1,356 @@
+package anomaly
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tcplife/tcplife/tracker"
+)
+
+var closeKinds = []*Kind{
+	finUnacked, missingFinalAck, missingPeerFin, CloseWaitSuspect, CloseWaitLeak, halfCloseData, finWait2Timeout,
+	simultaneousClose, finRetransmitted, finWithHole, finMoved, dataAfterOwnFin, finInjectedSuspect, finOutOfWindow,
+	vanished, segmentAfterClose, closedByServerFirst,
+}
+
+var finUnacked = &Kind{
+	Slug: "fin-unacked", Family: Teardown, Severity: Warn, Since: "0.1", cause: badClose,
+	Reference: "RFC 9293 3.6, 3.10.7.4 (FIN-WAIT-1)",
+	Summary:   "A FIN was never acknowledged.",
+	Explanation: "The closer is left in FIN_WAIT_1, sending its FIN again until it gives up: the peer is gone, or a firewall dropped the connection from " +
+		"its table at the first FIN. Look at whether the FIN arrives at the peer, and whether the peer had answered anything shortly before.",
+	replaces: []*Kind{finRetransmitted},
+	judge: func(c *conn) []Finding {
+		var out []Finding
+		for _, r := range both {
+			if c.end(r.Peer()).FinSent.Seen() {
+				continue // missing-final-ack
+			}
+			if last, n, conf, ok := c.unansweredFin(r); ok {
+				out = append(out, c.about(r, c.end(r).FinSent.At, []tracker.Mark{c.end(r).FinSent, last}, conf,
+					"FIN sent %s, and no ACK of it in the %s after the last", countOf(n, "time", "times"), span(c.since(last))))
+			}
+		}
+		return out
+	},
+}
+
+var missingFinalAck = &Kind{
+	Slug: "missing-final-ack", Family: Teardown, Severity: Warn, Since: "0.1", cause: badClose,
+	Reference: "RFC 9293 3.6, 3.10.7.4 (LAST-ACK)",
+	Summary:   "Both sides sent a FIN, but the last one was never acknowledged.",
+	Explanation: "The side that closed last is left in LAST_ACK and resends its FIN. The first closer vanished, dropped its TIME_WAIT early, or a stateful " +
+		"firewall closed its entry too soon and eats the last ACK. If the FIN was not even sent again, the ACK did arrive and only the capture " +
+		"missed it. No data is lost.",
+	replaces: []*Kind{finRetransmitted},
+	judge: func(c *conn) []Finding {
+		var out []Finding
+		for _, r := range both {
+			if !c.end(r.Peer()).FinSent.Seen() {
+				continue
+			}
+			if last, n, conf, ok := c.unansweredFin(r); ok {
+				out = append(out, c.about(r, c.end(r).FinSent.At, []tracker.Mark{c.end(r.Peer()).FinSent, c.end(r).FinSent, last}, conf,
+					"the %s's FIN answers that of %s; sent %s, and no ACK of it in the %s after the last",
+					r, ref(c.end(r.Peer()).FinSent), countOf(n, "time", "times"), span(c.since(last))))
+			}
+		}
+		return out
+	},
+}
+
+// unansweredFin reports r's FIN if enough trace followed its last copy to know that
+// no ACK came, how often it was sent, and how sure it is that the ACK was not only missed:
+// a host without it would have sent the FIN again.
+func (c *conn) unansweredFin(r tracker.Role) (last tracker.Mark, n int, conf Confidence, ok bool) {
+	e := c.end(r)
+	if !e.FinSent.Seen() || e.FinAcked || c.end(tracker.Client).Rst+c.end(tracker.Server).Rst > 0 {
+		return last, 0, 0, false
+	}
+	last, n, conf = e.FinSent, 1, Low
+	for _, f := range c.copies(r, tracker.FactFinRetransmitted) {
+		last, conf = f.Mark, High
+		n++
+	}
+	return last, n, conf, c.since(last) >= c.patience()
+}
+
+var missingPeerFin = &Kind{
+	Slug: "missing-peer-fin", Family: Teardown, Severity: Warn, Since: "0.1", cause: badClose,
+	Reference: "RFC 9293 3.6 case 2 (FIN-WAIT-2)",
+	Summary:   "One side closed, the other acknowledged it and never closed.",
+	Explanation: "The connection stays half closed: the peer's kernel knows that no more data will come, but its application has not called close(). It may " +
+		"still be working on its answer. If it stays like this, see close-wait-suspect.",
+	judge: func(c *conn) []Finding { return c.halfClosed(c.t.PeerFinWait) },
+}
+
+// CloseWaitSuspect is one socket its application seems to have forgotten.
+var CloseWaitSuspect = &Kind{
+	Slug: "close-wait-suspect", Family: Teardown, Severity: Warn, Since: "0.1", cause: badClose,
+	Reference: "RFC 9293 3.6 case 2 (CLOSE-WAIT)",
+	Summary:   "An endpoint was told \"no more data\" and has neither closed nor said anything for a long time.",
+	Explanation: "Its application probably forgot the socket: a leaked descriptor, a thread stuck elsewhere, a pool that does not notice the peer's close. Nothing " +
+		"in TCP ends CLOSE_WAIT. On that host, ss -tanp state close-wait names the process; a count that only grows is a leak. Protocols that " +
+		"answer long after the request's end look the same until they answer.",
+	replaces: []*Kind{missingPeerFin},
+	judge:    func(c *conn) []Finding { return c.halfClosed(c.t.CloseWait) },
+}
+
+// halfClosed reports the endpoint that acknowledged its peer's FIN and then stayed silent
+// for at least wait.
+func (c *conn) halfClosed(wait time.Duration) []Finding {
+	for _, r := range both {
+		closer, e := c.end(r.Peer()), c.end(r)
+		if !closer.FinSent.Seen() || !closer.FinAcked || e.FinSent.Seen() || e.Rst+closer.Rst > 0 || c.has(tracker.FactFinMoved) {
+			continue
+		}
+		silence := min(c.since(e.Last), c.since(closer.FinSent))
+		if silence < wait {
+			continue
+		}
+		return []Finding{c.about(
+			r, closer.FinSent.At, []tracker.Mark{closer.FinSent, e.Last}, High,
+			"the %s's FIN (%s) was acknowledged; the %s has been silent for %s since %s", r.Peer(), ref(closer.FinSent), r, span(silence), ref(e.Last),
+		)}
+	}
+	return nil
+}
+
+// CloseWaitLeak is a service with many forgotten sockets at one time.
+var CloseWaitLeak = &Kind{
+	Slug: "close-wait-leak", Family: Teardown, Severity: Error, Since: "0.1", cause: badClose,
+	Reference: "RFC 9293 3.6 case 2 (CLOSE-WAIT)",
+	Summary:   "One host holds many connections of one service in CLOSE_WAIT.",
+	Explanation: "The application leaks sockets: sooner or later it runs out of descriptors, or its pool hands out connections the peer has closed long ago. " +
+		"On that host, ss -tanp state close-wait shows the process and the count; look for a code path that returns without close(), above all on " +
+		"errors and timeouts.",
+	trace: func(t *trace, s source) []Finding { return t.leaking(s.t.LeakedSockets) },
+}
+
+var halfCloseData = &Kind{
+	Slug: "half-close-data", Family: Teardown, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.6.1",
+	Summary:   "One side had closed its direction and the other kept sending.",
+	Explanation: "A half-close, used on purpose: the client says \"that was my request\" with shutdown() and the server answers (ssh, rsync, nc, old HTTP). It is " +
+		"trouble only if the closer did not mean to read any more: then its kernel answers with a RST, see rst-late-data.",
+	judge: func(c *conn) []Finding {
+		return c.each(tracker.FactHalfCloseData, High, func(fs []*tracker.Fact) string {
+			return fmt.Sprintf("new data (%s) %s after the %s's FIN (%s) was sent", ref(fs[0].Mark), span(between(fs[0].Cause, fs[0].Mark)), fs[0].Role.Peer(), ref(fs[0].Cause))
+		})
+	},
+}
+
+var finWait2Timeout = &Kind{
+	Slug: "finwait2-timeout", Family: Teardown, Severity: Warn, Since: "0.1", cause: badClose,
+	Reference: "RFC 9293 3.6; Linux tcp_fin_timeout",
+	Summary:   "The closer no longer knew the half-closed connection when its peer finally spoke.",
+	Explanation: "After close() a kernel keeps a half-closed socket only for a while (Linux: tcp_fin_timeout, 60 s). The peer took longer to close, and its last words " +
+		"met a RST. It looks like an orderly close but is not: data among those words is lost. Ask why the peer was so slow, as with close-wait-suspect.",
+	replaces: []*Kind{rstAbort, rstLateData, rstAfterClose, rstAfterOwnFin, rstNoSocket, halfCloseData},
+	judge: func(c *conn) []Finding {
+		for f := range c.all(tracker.FactRst) {
+			if age, ok := c.timedOutFinWait2(f); ok {
+				fin := c.end(f.Role).FinSent
+				return []Finding{c.about(f.Role, f.At, []tracker.Mark{fin, f.Mark}, High, "RST (%s) %s after the %s's own FIN (%s) to whoever still spoke: its FIN_WAIT_2 had ended",
+					ref(f.Mark), span(age), f.Role, ref(fin))}
+			}
+		}
+		return nil
+	},
+}
+
+// timedOutFinWait2 reports whether rst comes from a stack that had dropped its
+// half-closed connection, and how old that was. Data the closer took in the meantime shows that it
+// was still reading: a half-close on purpose has no timer.
+func (c *conn) timedOutFinWait2(rst *tracker.Fact) (time.Duration, bool) {
+	e := c.end(rst.Role)
+	if !c.finBefore(rst.Role, rst.Mark) || !e.FinAcked || rst.Reset.Form == tracker.FormActive || rst.Reset.Sender == tracker.TimeWait {
+		return 0, false
+	}
+	age := between(e.FinSent, rst.Mark)
+	if age < c.t.FinWait2 {
+		return 0, false
+	}
+	for _, f := range c.by(rst.Role.Peer(), tracker.FactHalfCloseData) {
+		if between(f.Mark, rst.Mark) > c.patience() {
+			return 0, false
+		}
+	}
+	if fin := c.end(rst.Role.Peer()).FinSent; fin.Seen() && between(fin, rst.Mark) > c.patience() {
+		return 0, false // it had answered that FIN long before
+	}
+	return age, true
+}
+
+var simultaneousClose = &Kind{
+	Slug: "simultaneous-close", Family: Teardown, Severity: Note, Since: "0.1", cause: explains,
+	Reference:   "RFC 9293 3.6 case 3, figure 13",
+	Summary:     "Both sides closed before either knew of the other's FIN.",
+	Explanation: "Normal, for example when both ends use the same idle timeout. Both then hold TIME_WAIT.",
+	judge: func(c *conn) []Finding {
+		client, server := c.end(tracker.Client).FinSent, c.end(tracker.Server).FinSent
+		if c.ClosedBy != tracker.ByBoth || !client.Seen() || !server.Seen() {
+			return nil
+		}
+		return []Finding{c.whole(
+			max(client.At, server.At), []tracker.Mark{client, server}, High,
+			"the FINs of %s and %s passed %s apart, neither sent with knowledge of the other", ref(client), ref(server), apart(client, server),
+		)}
+	},
+}
+
+func apart(a, b tracker.Mark) string { return span(max(between(a, b), between(b, a))) }
+
+var finRetransmitted = &Kind{
+	Slug: "fin-retransmitted", Family: Teardown, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.6, 3.8.1",
+	Summary:   "The same FIN was sent again.",
+	Explanation: "The FIN or its ACK was lost, or the peer was slow to acknowledge. The close takes longer; nothing else is wrong as long as it is acknowledged " +
+		"in the end.",
+	judge: func(c *conn) []Finding {
+		var out []Finding
+		for _, r := range both {
+			if fs := c.copies(r, tracker.FactFinRetransmitted); len(fs) > 0 {
+				out = append(out, c.from(fs, High, "%s, the first %s after the FIN before it", countOf(len(fs), "copy", "copies"), span(time.Duration(fs[0].Gap))))
+			}
+		}
+		return out
+	},
+}
+
+var finWithHole = &Kind{
+	Slug: "fin-with-hole", Family: Teardown, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.10.7.4, SHLD-31",
+	Summary:   "A FIN arrived above data that had not been seen yet.",
+	Explanation: "Loss or reordering at the very end: the receiver must hold the FIN back until the data before it is there. Tools that close the connection " +
+		"at the first FIN get it wrong here. Nothing to do unless the data never comes.",
+	judge: func(c *conn) []Finding {
+		if !c.has(tracker.FactFinWithHole) {
+			return nil
+		}
+		var out []Finding
+		for _, r := range both {
+			fs := c.by(r, tracker.FactFinWithHole)
+			if len(fs) == 0 || c.end(r).MissingBytes >= uint64(fs[0].Bytes) {
+				continue // what lies in the hole reached the receiver and only the capture missed it
+			}
+			out = append(out, c.from(fs, High, "%s below the FIN of %s had not passed yet", count(fs[0].Bytes, "byte"), ref(fs[0].Mark)))
+		}
+		return out
+	},
+}
+
+var finMoved = &Kind{
+	Slug: "fin-moved", Family: Teardown, Severity: Warn, Since: "0.1", cause: badClose,
+	Reference: "RFC 9293 3.6",
+	Summary:   "A second FIN of the same side stands at another sequence number.",
+	Explanation: "A FIN has one place in the stream, so one of the two is wrong: a broken stack or proxy, or one of them was sent by somebody else. Compare TTL, IP " +
+		"identification and options of the two.",
+	judge: func(c *conn) []Finding {
+		return c.each(tracker.FactFinMoved, High, func(fs []*tracker.Fact) string {
+			return fmt.Sprintf("the FIN of %s stands %s from that of %s", ref(fs[0].Mark), count(max(fs[0].Bytes, -fs[0].Bytes), "byte"), ref(c.end(fs[0].Role).FinSent))
+		})
+	},
+}
+
+var dataAfterOwnFin = &Kind{
+	Slug: "data-after-own-fin", Family: Teardown, Severity: Warn, Since: "0.1", cause: badClose,
+	Reference: "RFC 9293 3.6",
+	Summary:   "A side kept sending beyond its own FIN.",
+	Explanation: "After its FIN a side has nothing more to say, and its peer must not take it. A broken stack, a proxy that splices two streams, or a FIN that somebody " +
+		"else sent in its name. Retransmissions below the FIN are normal and are not meant here.",
+	judge: func(c *conn) []Finding {
+		return c.each(tracker.FactDataAfterOwnFin, High, func(fs []*tracker.Fact) string {
+			return fmt.Sprintf("%s beyond the FIN of %s, in %s%s", count(fs[0].Bytes, "byte"), ref(fs[0].Cause), ref(fs[0].Mark), more(len(fs)))
+		})
+	},
+}
+
+var finInjectedSuspect = &Kind{
+	Slug: "fin-injected-suspect", Family: Teardown, Severity: Warn, Since: "0.1", cause: badClose,
+	Reference: "RFC 5961; RFC 9293 3.6",
+	Summary:   "A side went on as if it had never sent its FIN, and later closed at another place.",
+	Explanation: "Somebody else may have sent that FIN in its name: a filter, an intrusion prevention system, an attacker on the path. Compare TTL, IP identification, " +
+		"window and options of the FIN with the sender's packets around it. A proxy that mixes two streams is the harmless explanation.",
+	replaces: []*Kind{dataAfterOwnFin, finMoved},
+	judge: func(c *conn) []Finding {
+		if !c.has(tracker.FactFinMoved) {
+			return nil
+		}
+		for _, r := range both {
+			data, moved := c.by(r, tracker.FactDataAfterOwnFin), c.by(r, tracker.FactFinMoved)
+			if len(data) == 0 || len(moved) == 0 || moved[0].Packet < data[0].Packet {
+				continue
+			}
+			fin := c.end(r).FinSent
+			return []Finding{c.about(r, fin.At, []tracker.Mark{fin, data[0].Mark, moved[0].Mark}, Medium,
+				"after the FIN of %s the %s sent new data (%s) and another FIN elsewhere (%s)", ref(fin), r, ref(data[0].Mark), ref(moved[0].Mark))}
+		}
+		return nil
+	},
+}
+
+var finOutOfWindow = &Kind{
+	Slug: "fin-out-of-window", Family: Teardown, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.10.7.4, first check",
+	Summary:   "A FIN lay outside the receiver's window and had to be ignored.",
+	Explanation: "An old duplicate, a blind guess, or a box that lost track of the sequence numbers. It changes nothing; tools that believe every FIN " +
+		"report a close that did not happen.",
+	judge: func(c *conn) []Finding {
+		return c.each(tracker.FactFinOutOfWindow, High, func(fs []*tracker.Fact) string {
+			return fmt.Sprintf("the FIN of %s lies %s outside the %s's window%s", ref(fs[0].Mark), count(max(fs[0].Bytes, -fs[0].Bytes), "byte"), fs[0].Role.Peer(), more(len(fs)))
+		})
+	},
+}
+
+var vanished = &Kind{
+	Slug: "vanished", Family: Teardown, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.9.1; RFC 5382 REQ-5",
+	Summary:   "An open connection simply stopped, with everything acknowledged and nobody closing.",
+	Explanation: "Nothing says that anything is wrong: both ends may just be idle. But after this long most NATs and firewalls have forgotten the connection, so the next " +
+		"data may be lost or reset. Without keep-alives neither end will notice a peer that is gone.",
+	judge: func(c *conn) []Finding {
+		client, server := c.end(tracker.Client), c.end(tracker.Server)
+		if client.Fin+server.Fin+client.Rst+server.Rst > 0 || client.Packets == 0 || server.Packets == 0 || client.UnackedBytes+server.UnackedBytes > 0 {
+			return nil
+		}
+		if !client.State.Synchronized() || !server.State.Synchronized() || c.since(c.Last) < c.t.VanishedIdle {
+			return nil
+		}
+		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, High, "idle for %s since %s, all data acknowledged", span(c.since(c.Last)), ref(c.Last))}
+	},
+}
+
+var segmentAfterClose = &Kind{
+	Slug: "segment-after-close", Family: Teardown, Severity: Note, Since: "0.1", cause: explains,
+	Reference:   "RFC 9293 3.10.7.1, 3.10.7.4",
+	Summary:     "A segment arrived after both ends had closed.",
+	Explanation: "A late duplicate, or a copy that took a slower path: TIME_WAIT exists to absorb it. Harmless; tools without TIME_WAIT make a ghost connection of it.",
+	judge: func(c *conn) []Finding {
+		return c.each(tracker.FactSegmentAfterClose, High, func(fs []*tracker.Fact) string {
+			return fmt.Sprintf("%s, %s after the close%s", ref(fs[0].Mark), span(between(c.Closed, fs[0].Mark)), more(len(fs)))
+		})
+	},
+}
+
+var closedByServerFirst = &Kind{
+	Slug: "closed-by-server-first", Family: Teardown, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.6, MUST-13",
+	Summary:   "The server closed first.",
+	Explanation: "Normal for many protocols (\"Connection: close\", an idle timeout at the server), but then TIME_WAIT piles up at the server, and a client that sends its " +
+		"next request at that moment sees it fail. Prefer that clients close, or give them a shorter idle timeout than the server's.",
+	judge: func(c *conn) []Finding {
+		server := c.end(tracker.Server).FinSent
+		if c.ClosedBy != tracker.ByServer || !server.Seen() || c.DirectionBy.Certainty() == tracker.Assumed {
+			return nil
+		}
+		if c.closing != nil && c.closing.Packet < server.Packet {
+			return nil
+		}
+		after := ""
+		if client := c.end(tracker.Client).FinSent; client.Seen() && client.Packet > server.Packet {
+			after = fmt.Sprintf(", %s before the client's (%s)", span(between(server, client)), ref(client))
+		}
+		return []Finding{c.about(tracker.Server, server.At, []tracker.Mark{server}, High, "the server's FIN (%s) came first%s", ref(server), after)}
+	},
+}

@@ -1,0 +1,169 @@
+package anomaly
+
+import (
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/tcplife/tcplife/tracker"
+)
+
+// conn is a connection as the judges see it: the record, the thresholds, and what
+// several judges ask of them.
+type conn struct {
+	*tracker.Connection
+	t       *Thresholds
+	kinds   uint64        // bit k: a fact of FactKind k is there
+	closing *tracker.Fact // the RST that ended the connection, nil without one
+}
+
+// both are the two roles, in the order findings about both are given.
+var both = [2]tracker.Role{tracker.Client, tracker.Server}
+
+func newConn(c *tracker.Connection, t *Thresholds) conn {
+	v := conn{Connection: c, t: t}
+	for i := range c.Facts {
+		f := &c.Facts[i]
+		v.kinds |= 1 << f.Kind
+		if v.closing == nil && f.Kind == tracker.FactRst && f.Reset.Effect == tracker.EffectClosed {
+			v.closing = f
+		}
+	}
+	return v
+}
+
+func (c *conn) has(k tracker.FactKind) bool { return c.kinds>>k&1 != 0 }
+
+// all yields the facts of one kind in order.
+func (c *conn) all(k tracker.FactKind) iter.Seq[*tracker.Fact] {
+	return func(yield func(*tracker.Fact) bool) {
+		if !c.has(k) {
+			return
+		}
+		for i := range c.Facts {
+			if c.Facts[i].Kind == k && !yield(&c.Facts[i]) {
+				return
+			}
+		}
+	}
+}
+
+// by returns the facts of one kind whose role is r.
+func (c *conn) by(r tracker.Role, k tracker.FactKind) []*tracker.Fact {
+	var out []*tracker.Fact
+	for f := range c.all(k) {
+		if f.Role == r {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// each returns one finding per role that has facts of kind k, made by phrase from
+// all of them.
+func (c *conn) each(k tracker.FactKind, conf Confidence, phrase func(fs []*tracker.Fact) string) []Finding {
+	if !c.has(k) {
+		return nil
+	}
+	var out []Finding
+	for _, r := range both {
+		if fs := c.by(r, k); len(fs) > 0 {
+			out = append(out, c.from(fs, conf, "%s", phrase(fs)))
+		}
+	}
+	return out
+}
+
+// from makes a finding about the role of fs, dated by the first and showing its
+// first packets, each after the segment it is compared with.
+func (c *conn) from(fs []*tracker.Fact, conf Confidence, format string, args ...any) Finding {
+	marks := make([]tracker.Mark, 0, 2*maxPackets)
+	for _, f := range fs[:min(len(fs), maxPackets)] {
+		marks = append(marks, f.Cause, f.Mark)
+	}
+	return c.about(fs[0].Role, fs[0].At, marks, conf, format, args...)
+}
+
+// maxPackets is how many segments of a kind a finding names.
+const maxPackets = 4
+
+// about makes a finding about role r.
+func (c *conn) about(r tracker.Role, at int64, marks []tracker.Mark, conf Confidence, format string, args ...any) Finding {
+	return Finding{
+		HasRole: true, Role: r, At: at, Packets: packets(marks), Confidence: conf,
+		Evidence: fmt.Sprintf(format, args...),
+	}
+}
+
+// whole makes a finding about the connection as a whole.
+func (c *conn) whole(at int64, marks []tracker.Mark, conf Confidence, format string, args ...any) Finding {
+	f := c.about(tracker.Client, at, marks, conf, format, args...)
+	f.HasRole = false
+	return f
+}
+
+// end returns the endpoint of role r.
+func (c *conn) end(r tracker.Role) *tracker.Endpoint { return &c.Endpoints[r] }
+
+// since is how much of the trace followed m.
+func (c *conn) since(m tracker.Mark) time.Duration { return time.Duration(c.TraceEnd - m.At) }
+
+// rtt is the whole round trip, as far as the capture shows it; never 0.
+func (c *conn) rtt() time.Duration {
+	if c.RTT > 0 {
+		return c.RTT
+	}
+	s, okS := c.Handshake.RTTServer()
+	k, okC := c.Handshake.RTTClient()
+	if okS && okC && s+k > 0 {
+		return s + k
+	}
+	return c.t.CopyGap
+}
+
+// patience is how long an answer may take before it is missing: the round trip and
+// RTOs timeouts, within which a host would have sent its segment again.
+func (c *conn) patience() time.Duration {
+	return time.Duration(c.t.RTOs) * (c.t.MinRTO + c.rtt())
+}
+
+// finBefore reports whether r had sent its FIN before m.
+func (c *conn) finBefore(r tracker.Role, m tracker.Mark) bool {
+	f := c.end(r).FinSent
+	return f.Seen() && f.Packet < m.Packet
+}
+
+// oneWay returns the role nothing was captured of although the other one spoke with it: its
+// segments acknowledge or carry on what only an answer can have started.
+func (c *conn) oneWay() (silent tracker.Role, ok bool) {
+	for _, r := range both {
+		silent, other := c.end(r), c.end(r.Peer())
+		if silent.Packets == 0 && (silent.UnseenAcks > 0 || silent.MissingBytes > 0 || other.Packets > other.Syn+other.Rst+1) {
+			return r, true
+		}
+	}
+	return 0, false
+}
+
+// lostAtEnd reports whether the capture missed octets within the last round trip: what
+// ended the connection may then be among what it missed.
+func (c *conn) lostAtEnd() bool {
+	for f := range c.all(tracker.FactAckOfUnseen) {
+		if time.Duration(c.Last.At-f.At) <= c.rtt() {
+			return true
+		}
+	}
+	return c.FactsDropped > 0 && c.end(tracker.Client).MissingBytes+c.end(tracker.Server).MissingBytes > 0
+}
+
+// copies returns r's facts of a retransmission kind whose copy came late enough
+// to have been sent by a timer.
+func (c *conn) copies(r tracker.Role, k tracker.FactKind) []*tracker.Fact {
+	var out []*tracker.Fact
+	for _, f := range c.by(r, k) {
+		if time.Duration(f.Gap) >= c.t.CopyGap {
+			out = append(out, f)
+		}
+	}
+	return out
+}

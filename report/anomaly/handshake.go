@@ -1,0 +1,378 @@
+package anomaly
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tcplife/tcplife/tracker"
+)
+
+var handshakeKinds = []*Kind{
+	synUnanswered, synRetransmitted, synBackoffOdd, synNewISNRetry,
+	connectionRefused, refusedRSTBadAck,
+	synAckRetransmitted, synAckUnanswered, handshakeAbandoned, acceptQueueOverflow, handshakeAckLost,
+	synAckWrongAck, synAckISNChanged, halfOpenRecovery, simultaneousOpen, synInEstablished,
+}
+
+var synUnanswered = &Kind{
+	Slug: "syn-unanswered", Family: Handshake, Severity: Warn, Since: "0.1", cause: failedHandshake,
+	Reference: "RFC 9293 3.8.3, 3.10.8",
+	Summary:   "A connection attempt got no reply at all.",
+	Explanation: "The client sent its SYN and nothing ever came back: the host is down, a firewall drops silently, the route is wrong, " +
+		"or the server's backlog is full. A capture that sees only one direction looks the same, so check that other connections of this " +
+		"client do have answers. Then look for the SYN in a capture on the server's side: if it arrives there, the server or its local " +
+		"firewall is silent; if not, follow the path (ARP or neighbour discovery, routes, security groups).",
+	replaces: []*Kind{synRetransmitted},
+	judge: func(c *conn) []Finding {
+		client := c.end(tracker.Client)
+		if c.Open != tracker.OpenNone || client.Syn == 0 || client.Rst > 0 || c.end(tracker.Server).Packets > 0 {
+			return nil
+		}
+		if c.EndReason == tracker.EndEvicted || c.since(client.Last) < c.t.AttemptGrace {
+			return nil
+		}
+		return []Finding{c.about(
+			tracker.Client, client.First.At, []tracker.Mark{client.First, client.Last}, High,
+			"%s over %s, and nothing from the server for %s after the last", count(client.Syn, "SYN"),
+			span(between(client.First, client.Last)), span(c.since(client.Last)),
+		)}
+	},
+}
+
+var synRetransmitted = &Kind{
+	Slug: "syn-retransmitted", Family: Handshake, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 MUST-22; RFC 6298 5.7",
+	Summary:   "The same SYN was sent again.",
+	Explanation: "The first SYN or its answer was lost, or the server had no room in its backlog. Every retry adds a second or more to the " +
+		"connect time the user sees. If the trace also shows a SYN-ACK sent again, the loss is on the way back to the client; if not, it is on " +
+		"the way to the server or in its listen queue (nstat TcpExtListenDrops).",
+	judge: func(c *conn) []Finding {
+		var out []Finding
+		for _, r := range both {
+			if fs := c.copies(r, tracker.FactSynRetransmitted); len(fs) > 0 {
+				out = append(out, c.from(fs, High, "%s, the first %s after the SYN before it", countOf(len(fs), "copy", "copies"), span(time.Duration(fs[0].Gap))))
+			}
+		}
+		return out
+	},
+}
+
+var synBackoffOdd = &Kind{
+	Slug: "syn-backoff-odd", Family: Handshake, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 MUST-19; RFC 6298 5.5",
+	Summary:   "The intervals between the SYN's retries do not grow.",
+	Explanation: "A TCP doubles its retransmission timeout with every retry. Equal intervals point to an application that reconnects by itself " +
+		"from the same port, a scanner, or a stack of its own. Linux since 6.5 and macOS send the first retries one second apart by design; " +
+		"those are not counted.",
+	judge: func(c *conn) []Finding {
+		for _, r := range both {
+			fs := c.copies(r, tracker.FactSynRetransmitted)
+			if i, ok := steady(fs, c.t); ok {
+				return []Finding{c.from(
+					fs[i-2:], High, "retries %s, %s and %s apart", span(time.Duration(fs[i-2].Gap)), span(time.Duration(fs[i-1].Gap)), span(time.Duration(fs[i].Gap)),
+				)}
+			}
+		}
+		return nil
+	},
+}
+
+// steady finds three successive retries whose intervals do not grow by half each, and
+// returns the index of the third.
+func steady(fs []*tracker.Fact, t *Thresholds) (int, bool) {
+	linear := 0 // how many of the first intervals are of a stack that begins with equal ones
+	for linear < len(fs) && linear < t.LinearSyns && time.Duration(fs[linear].Gap) <= t.LinearSynGap {
+		linear++
+	}
+	flat := 0
+	for i := max(linear, 1); i < len(fs); i++ {
+		gap, before := fs[i].Gap, fs[i-1].Gap
+		if 2*gap >= 3*before || time.Duration(gap) >= t.MaxBackoff {
+			flat = 0
+			continue
+		}
+		if flat++; flat == 2 {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+var synNewISNRetry = &Kind{
+	Slug: "syn-new-isn-retry", Family: Handshake, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.4.3, 3.5",
+	Summary:   "A new attempt from the same port replaced one that was never answered.",
+	Explanation: "The client gave up its first attempt and tried again with another initial sequence number from the same port: an application with " +
+		"a fixed source port, a NAT that reuses ports quickly, or a SYN proxy in between. Both attempts are one story: read the first one for " +
+		"why it was not answered.",
+	judge: func(c *conn) []Finding {
+		return c.each(tracker.FactReplacedAttempt, High, func(fs []*tracker.Fact) string {
+			f := fs[0]
+			if !f.Cause.Seen() {
+				return fmt.Sprintf("another initial sequence number at %s, the attempt before it unanswered", ref(f.Mark))
+			}
+			return fmt.Sprintf("another initial sequence number %s after the SYN of %s, which was never answered", span(between(f.Cause, f.Mark)), ref(f.Cause))
+		})
+	},
+}
+
+var connectionRefused = &Kind{
+	Slug: "connection-refused", Family: Handshake, Severity: Warn, Since: "0.1", cause: failedHandshake,
+	Reference: "RFC 9293 3.5.3, 3.10.7.1",
+	Summary:   "A RST answered the SYN.",
+	Explanation: "Nothing listens on that port, or a firewall rejects on the host's behalf. Compare the answer's delay and TTL with other packets of " +
+		"that host: a RST that is much faster or has another TTL comes from a box in between. If the service should be there, look at whether " +
+		"it listens on this address (ss -ltn) and whether it has just been restarted.",
+	replaces: []*Kind{synRetransmitted},
+	judge: func(c *conn) []Finding {
+		if c.Open != tracker.OpenRefused {
+			return nil
+		}
+		client := c.end(tracker.Client)
+		for f := range c.all(tracker.FactRst) {
+			if f.Role == tracker.Server && f.Reset.Effect == tracker.EffectClosed {
+				return []Finding{c.about(
+					tracker.Server, f.At, []tracker.Mark{client.First, f.Mark}, High,
+					"RST %s after the first SYN (%s), acknowledging it", span(between(client.First, f.Mark)), ref(f.Mark),
+				)}
+			}
+		}
+		return nil
+	},
+}
+
+var refusedRSTBadAck = &Kind{
+	Slug: "refused-rst-bad-ack", Family: Handshake, Severity: Warn, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.5.3, 3.10.7.3",
+	Summary:   "A RST answered the SYN without acknowledging it, so the client had to ignore it.",
+	Explanation: "In SYN_SENT only a RST that acknowledges the SYN counts. One that does not is an old duplicate, a blind injection, or a broken box in " +
+		"between; some old stacks honour it all the same. Compare its TTL with the server's other packets, and look at whether the client sent its SYN " +
+		"again afterwards.",
+	judge: func(c *conn) []Finding {
+		for f := range c.all(tracker.FactRst) {
+			if f.Role == tracker.Server && f.Reset.Receiver == tracker.SynSent && f.Reset.Effect == tracker.EffectNone {
+				return []Finding{c.about(
+					tracker.Server, f.At, []tracker.Mark{c.end(tracker.Client).First, f.Mark}, High,
+					"the RST of %s does not acknowledge the SYN of %s", ref(f.Mark), ref(c.end(tracker.Client).First),
+				)}
+			}
+		}
+		return nil
+	},
+}
+
+var synAckRetransmitted = &Kind{
+	Slug: "synack-retransmitted", Family: Handshake, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.8.1; RFC 6298",
+	Summary:   "The server sent its SYN-ACK again.",
+	Explanation: "The server had no acknowledgment of its SYN-ACK in time: the SYN-ACK or the client's ACK was lost, or the client is gone. Once in a while " +
+		"it is ordinary loss. Many to many clients mean loss on the way to them, or a SYN flood with forged sources.",
+	judge: func(c *conn) []Finding {
+		var out []Finding
+		for _, r := range both {
+			if fs := c.copies(r, tracker.FactSynAckRetransmitted); len(fs) > 0 {
+				out = append(out, c.from(fs, High, "%s, the first %s after the SYN-ACK before it", countOf(len(fs), "copy", "copies"), span(time.Duration(fs[0].Gap))))
+			}
+		}
+		return out
+	},
+}
+
+var synAckUnanswered = &Kind{
+	Slug: "synack-unanswered", Family: Handshake, Severity: Warn, Since: "0.1", cause: failedHandshake,
+	Reference: "RFC 9293 3.5.1",
+	Summary:   "The client never answered the SYN-ACK.",
+	Explanation: "The server is left in SYN_RCVD, sending its SYN-ACK again until it gives up: the SYN had a forged source, the client is behind a filter, or " +
+		"the SYN-ACK takes another way and is lost there. Look for the SYN-ACK in a capture at the client. Many of these from changing " +
+		"addresses are a SYN flood.",
+	replaces: []*Kind{synAckRetransmitted, synRetransmitted},
+	judge: func(c *conn) []Finding {
+		client, server := c.end(tracker.Client), c.end(tracker.Server)
+		if c.Open != tracker.OpenHalf || c.Handshake.Ack.Seen() || client.Packets != client.Syn || server.Rst > 0 || !c.Handshake.SynAck.Seen() {
+			return nil
+		}
+		retries, quiet := c.Handshake.SynAckRetries, c.since(server.Last)
+		conf := Medium
+		switch {
+		case retries > 1 && quiet >= c.t.AttemptGrace:
+			conf = High
+		case retries == 1 && quiet >= c.t.AttemptGrace:
+		case quiet >= c.t.AttemptTimeout: // a SYN cookie, or the ACK passed elsewhere
+			conf = Low
+		default:
+			return nil
+		}
+		return []Finding{c.about(
+			tracker.Client, c.Handshake.SynAck.At, []tracker.Mark{client.First, c.Handshake.SynAck, server.Last}, conf,
+			"SYN-ACK sent %s over %s, and nothing from the client for %s after the last", countOf(retries+1, "time", "times"),
+			span(between(server.First, server.Last)), span(quiet),
+		)}
+	},
+}
+
+var handshakeAbandoned = &Kind{
+	Slug: "handshake-abandoned", Family: Handshake, Severity: Note, Since: "0.1", cause: failedHandshake,
+	Reference: "RFC 9293 3.10.7.3",
+	Summary:   "The client answered the SYN-ACK with a RST.",
+	Explanation: "The client did not want the connection any more, or never did: a SYN scan, a health check that only asks whether the port is open, a " +
+		"browser that raced two addresses and took the other, or a connect that timed out before the answer came. A slow SYN-ACK before it points " +
+		"to the last.",
+	judge: func(c *conn) []Finding {
+		if !c.Handshake.SynAck.Seen() || c.Handshake.Ack.Seen() || c.has(tracker.FactSynAckWrongAck) {
+			return nil
+		}
+		for f := range c.all(tracker.FactRst) {
+			if f.Role == tracker.Client && f.Reset.Phase == tracker.PhasePostSyn && f.Packet > c.Handshake.SynAck.Packet && f.Reset.Effect != tracker.EffectRefuted {
+				return []Finding{c.about(
+					tracker.Client, f.At, []tracker.Mark{c.Handshake.SynAck, f.Mark}, High,
+					"RST %s after the SYN-ACK of %s, which itself came %s after the first SYN", span(between(c.Handshake.SynAck, f.Mark)),
+					ref(c.Handshake.SynAck), span(between(c.end(tracker.Client).First, c.Handshake.SynAck)),
+				)}
+			}
+		}
+		return nil
+	},
+}
+
+var acceptQueueOverflow = &Kind{
+	Slug: "accept-queue-overflow", Family: Handshake, Severity: Error, Since: "0.1", cause: failedHandshake,
+	Reference: "RFC 9293 3.10.7.4; Linux tcp_abort_on_overflow",
+	Summary:   "The server kept ignoring the client's ACK: its accept queue was full.",
+	Explanation: "The client thinks it is connected and sends its request; the server's kernel drops both because the application does not accept fast " +
+		"enough, and sends its SYN-ACK again. The user waits seconds, then is reset or served late. Look at nstat TcpExtListenOverflows and the " +
+		"Recv-Q of the listening socket (ss -ltn) on the server; raise the backlog (somaxconn) only after asking why accept() is slow. Loss of " +
+		"every packet from the client behind the capture point looks alike.",
+	replaces: []*Kind{synAckRetransmitted, handshakeAckLost},
+	judge: func(c *conn) []Finding {
+		ignored := c.by(tracker.Client, tracker.FactAckIgnored)
+		if len(ignored) == 0 {
+			ignored = c.by(tracker.Server, tracker.FactAckIgnored)
+		}
+		if len(ignored) == 0 {
+			return nil
+		}
+		resent := len(c.by(tracker.Client, tracker.FactRetransmission))
+		var refused *tracker.Fact
+		for f := range c.all(tracker.FactRst) {
+			if f.Role == tracker.Server && f.Reset.Sender == tracker.SynRcvd {
+				refused = f
+				break
+			}
+		}
+		marks := []tracker.Mark{ignored[0].Cause, ignored[0].Mark}
+		phrase := fmt.Sprintf("SYN-ACK again %s after the client's ACK (%s)", countOf(len(ignored), "time", "times"), ref(ignored[0].Mark))
+		conf := Medium
+		switch {
+		case refused != nil:
+			conf = High
+			marks = append(marks, refused.Mark)
+			phrase += fmt.Sprintf(", then a RST out of SYN_RCVD (%s)", ref(refused.Mark))
+		case len(ignored) > 1 && resent > 0:
+			conf = High
+			phrase += fmt.Sprintf(", and %s sent again unanswered", countOf(resent, "data segment", "data segments"))
+		case len(ignored) > 1 || resent > 1:
+		default:
+			return nil // one lost ACK explains it
+		}
+		return []Finding{c.about(tracker.Server, ignored[0].At, marks, conf, "%s", phrase)}
+	},
+}
+
+var handshakeAckLost = &Kind{
+	Slug: "handshake-ack-lost", Family: Handshake, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.5",
+	Summary:   "The server did not take the ACK that completes the handshake, and asked again.",
+	Explanation: "The ACK was lost between the capture point and the server, so the server sent its SYN-ACK once more and the connection went on. " +
+		"Harmless by itself; if it happens often, look for loss on the way to the server, and for accept-queue-overflow.",
+	replaces: []*Kind{synAckRetransmitted},
+	judge: func(c *conn) []Finding {
+		for f := range c.all(tracker.FactAckIgnored) {
+			return []Finding{c.about(
+				tracker.Server, f.At, []tracker.Mark{f.Cause, f.Mark}, High,
+				"SYN-ACK again (%s), %s after the client's ACK", ref(f.Mark), span(between(c.Handshake.Ack, f.Mark)),
+			)}
+		}
+		return nil
+	},
+}
+
+var synAckWrongAck = &Kind{
+	Slug: "synack-wrong-ack", Family: Handshake, Severity: Warn, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.10.7.3",
+	Summary:   "A SYN-ACK acknowledges something else than the SYN.",
+	Explanation: "The answer belongs to another attempt, to another host behind the same address, or a firewall that rewrites sequence numbers was captured " +
+		"on both of its sides. The client must answer with a RST and try again. Look at whether the capture point is between two such " +
+		"boxes before suspecting forgery.",
+	judge: func(c *conn) []Finding {
+		return c.each(tracker.FactSynAckWrongAck, High, func(fs []*tracker.Fact) string {
+			return fmt.Sprintf("the SYN-ACK of %s acknowledges no SYN of its peer%s", ref(fs[0].Mark), more(len(fs)))
+		})
+	},
+}
+
+var synAckISNChanged = &Kind{
+	Slug: "synack-isn-changed", Family: Handshake, Severity: Warn, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.5; RFC 4987",
+	Summary:   "Two different SYN-ACKs answered one SYN.",
+	Explanation: "The second SYN-ACK has another initial sequence number: two hosts answer for one address (a load balancer, anycast, a duplicate IP), a SYN " +
+		"proxy takes over, or the server switched to SYN cookies or lost its first half-open entry. Compare TTL and options of the two.",
+	replaces: []*Kind{synAckRetransmitted},
+	judge: func(c *conn) []Finding {
+		return c.each(tracker.FactSynAckISNChanged, High, func(fs []*tracker.Fact) string {
+			return fmt.Sprintf("the SYN-ACK of %s has another initial sequence number than the one before%s", ref(fs[0].Mark), more(len(fs)))
+		})
+	},
+}
+
+var halfOpenRecovery = &Kind{
+	Slug: "half-open-recovery", Family: Handshake, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.5.1 figure 9; RFC 5961 4",
+	Summary:   "The SYN met an old connection on the other side, which had to be reset first.",
+	Explanation: "The server still held a connection from this port: the client crashed or was rebooted, or a NAT or firewall forgot the old one. The server " +
+		"challenged the SYN with an ACK of the old numbers, the client reset it and tried again. It works as designed, but the user waits for the " +
+		"retry. Look for what ended the earlier connection without telling the server.",
+	replaces: []*Kind{synRetransmitted},
+	judge: func(c *conn) []Finding {
+		return c.each(tracker.FactHalfOpen, High, func(fs []*tracker.Fact) string {
+			return fmt.Sprintf("the SYN was challenged with an ACK of the old connection, which the client reset (%s)", ref(fs[0].Mark))
+		})
+	},
+}
+
+var simultaneousOpen = &Kind{
+	Slug: "simultaneous-open", Family: Handshake, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 MUST-10, 3.5 figure 7",
+	Summary:   "Both sides sent a SYN, and the two crossed.",
+	Explanation: "Normal for peers that connect to each other from fixed ports: hole punching through NATs, BGP, cluster members. Who is called client here is " +
+		"only who was captured first.",
+	judge: func(c *conn) []Finding {
+		if c.Open != tracker.OpenSimultaneous {
+			return nil
+		}
+		client, server := c.end(tracker.Client), c.end(tracker.Server)
+		return []Finding{c.whole(
+			server.First.At, []tracker.Mark{client.First, server.First}, High,
+			"the server's SYN passed %s after the client's, neither acknowledging the other", span(between(client.First, server.First)),
+		)}
+	},
+}
+
+var synInEstablished = &Kind{
+	Slug: "syn-in-established", Family: Handshake, Severity: Warn, Since: "0.1", cause: explains,
+	Reference: "RFC 5961 4.2; RFC 9293 3.10.7.4",
+	Summary:   "A SYN with another initial sequence number arrived on a live connection, which lived on.",
+	Explanation: "Nobody follows up on this SYN: a blind attack that tries to have the connection reset, a stray from a load generator or port scanner, or a " +
+		"second host behind the same NAT address and port. A correct receiver challenges it and goes on. Compare TTL and options with the " +
+		"sender's other packets.",
+	judge: func(c *conn) []Finding {
+		return c.each(tracker.FactSynNewISN, High, func(fs []*tracker.Fact) string {
+			answered := "unanswered"
+			for a := range c.all(tracker.FactChallengeAck) {
+				if a.Cause.Packet == fs[0].Packet {
+					answered = "challenged by " + ref(a.Mark)
+				}
+			}
+			return fmt.Sprintf("the SYN of %s begins at another sequence number; %s, and the connection went on%s", ref(fs[0].Mark), answered, more(len(fs)))
+		})
+	},
+}

@@ -1,0 +1,284 @@
+package anomaly
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/tracker"
+)
+
+var qualityKinds = []*Kind{
+	CaptureLoss, DropsReported, OneWayCapture, DuplicatePackets, ChecksumOffload, checksumBad,
+	SnaplenTruncated, TimeWentBackwards, TableEvicted, midstream, openAtEOF,
+}
+
+// CaptureLoss is about packets that passed the tap and are not in the file.
+var CaptureLoss = &Kind{
+	Slug: "capture-loss", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
+	Reference: "RFC 9293 3.4 (an ACK covers what was received)",
+	Summary:   "Data was acknowledged that the capture never saw.",
+	Explanation: "The receiver has it, so it was sent, and the capture lost it: the capturing host was too slow, the mirror port was overloaded, or a filter excludes part of the traffic. " +
+		"What seems to be missing in the network may be missing only here; findings about the end of such a connection have low confidence. Capture with a larger " +
+		"buffer, a shorter snapshot length or a narrower filter.",
+	judge: func(c *conn) []Finding {
+		var out []Finding
+		for _, r := range both {
+			e := c.end(r)
+			if e.MissingBytes == 0 {
+				continue
+			}
+			var marks []tracker.Mark
+			at := c.First.At
+			for _, f := range c.by(r.Peer(), tracker.FactAckOfUnseen) {
+				if len(marks) == 0 {
+					at = f.At
+				}
+				if len(marks) < maxPackets {
+					marks = append(marks, f.Mark)
+				}
+			}
+			out = append(out, c.about(r, at, marks, High, "%s of the %s were acknowledged but never captured", count(e.MissingBytes, "byte"), r))
+		}
+		return out
+	},
+	trace: func(t *trace, s source) []Finding {
+		all := t.stream + t.missing
+		if t.missing == 0 || float64(t.missing) < s.t.LostShare*float64(all) {
+			return nil
+		}
+		return oneFinding("%s of %s acknowledged bytes were never captured (%s)", count(t.missing, "byte"), fmt.Sprint(all), percent(t.missing, all))
+	},
+}
+
+// DropsReported is about packets the capturing host itself counted as lost.
+var DropsReported = &Kind{
+	Slug: "drops-reported", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
+	Reference: "pcapng interface statistics (isb_ifdrop, isb_osdrop); libpcap ps_drop, ps_ifdrop",
+	Summary:   "The capturing host reports packets it dropped.",
+	Explanation: "Its own counters say that the capture is not complete, so missing packets prove nothing. Capture with a larger buffer (tcpdump -B), to a faster disk, " +
+		"with a filter or a shorter snapshot length.",
+	trace: func(_ *trace, s source) []Finding {
+		lost := s.cap.DropsKernel + s.cap.DropsInterface
+		if !s.cap.DropsKnown || lost == 0 {
+			return nil
+		}
+		return oneFinding("%s dropped by the kernel and %d by the interface, beside %d captured", count(s.cap.DropsKernel, "packet"), s.cap.DropsInterface, s.cap.Packets)
+	},
+}
+
+// OneWayCapture is about captures that hold one direction only.
+var OneWayCapture = &Kind{
+	Slug: "one-way-capture", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
+	Reference: "RFC 9293 3.4",
+	Summary:   "Only one direction was captured.",
+	Explanation: "One side's segments answer a peer that is not in the capture: routing is asymmetric, the mirror port copies one direction only, or the filter names one address as source. " +
+		"Nothing can be said about the other side; findings about the end have low confidence. Capture on a host itself, or mirror both directions.",
+	judge: func(c *conn) []Finding {
+		r, ok := c.oneWay()
+		if !ok {
+			return nil
+		}
+		e := c.end(r.Peer())
+		return []Finding{c.about(r, c.First.At, []tracker.Mark{e.First, e.Last}, High, "%s of the %s and none of the %s, yet it was spoken with", count(e.Packets, "segment"), r.Peer(), r)}
+	},
+	trace: func(t *trace, s source) []Finding {
+		all := t.oneWay + t.twoWay
+		if t.oneWay == 0 || float64(t.oneWay) < s.t.OneWayShare*float64(all) {
+			return nil
+		}
+		return oneFinding("%d of %s that went on have segments of one side only", t.oneWay, count(all, "connection"))
+	},
+}
+
+// DuplicatePackets is about packets that are in the capture twice.
+var DuplicatePackets = &Kind{
+	Slug: "duplicate-packets", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
+	Reference: "RFC 6864 (IP identification)",
+	Summary:   "Many packets are in the capture twice.",
+	Explanation: "The same packet passed two capture points: a mirror port that copies ingress and egress, \"any\" on a host with bridges, or two merged files of neighbouring hops. " +
+		"The copies are recognised and not counted as retransmissions. Remove one of the sources, or run editcap -d.",
+	trace: func(_ *trace, s source) []Finding {
+		if s.sum.Duplicates == 0 || float64(s.sum.Duplicates) < s.t.DuplicateShare*float64(s.sum.Segments) {
+			return nil
+		}
+		return oneFinding("%s of %d are copies (%s)", count(s.sum.Duplicates, "segment"), s.sum.Segments, percent(s.sum.Duplicates, s.sum.Segments))
+	},
+}
+
+// ChecksumOffload is about a host whose checksums are filled in after the capture.
+var ChecksumOffload = &Kind{
+	Slug: "checksum-offload", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
+	Reference: "RFC 9293 MUST-2",
+	Summary:   "A host's own packets have wrong checksums, because its network card fills them in later.",
+	Explanation: "The capture ran on that host, before the card computed the checksum. On the wire they are right, so they are ignored here. Tools that discard such packets lose one side of " +
+		"every connection. To capture true checksums: ethtool -K IFACE tx off.",
+	trace: func(t *trace, s source) []Finding {
+		var out []Finding
+		for _, ip := range slices.SortedFunc(maps.Keys(t.hosts), compareIP) {
+			h := t.hosts[ip]
+			sent, received := h.bad+h.good, h.peerBad+h.peerGood
+			if sent < s.t.OffloadPackets || float64(h.bad) < s.t.OffloadShare*float64(sent) || float64(h.peerBad) >= s.t.OffloadShare*float64(received) && received > 0 {
+				continue
+			}
+			out = append(out, oneFinding("%s: %d of %s sent have a wrong checksum, %d of %d received", ip.Addr(), h.bad, count(sent, "segment"), h.peerBad, received)...)
+		}
+		return out
+	},
+}
+
+func compareIP(a, b segment.IP) int { return slices.Compare(a[:], b[:]) }
+
+var checksumBad = &Kind{
+	Slug: "checksum-bad", Family: CaptureQuality, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 MUST-2, MUST-3",
+	Summary:   "A segment was damaged on the way.",
+	Explanation: "Its checksum is wrong while the sender's others are right, so its receiver drops it and it must be sent again. Now and then this happens on any network; " +
+		"more often, look for a bad cable, card or memory on the path (error counters of the switch ports).",
+	judge: func(c *conn) []Finding {
+		var out []Finding
+		for _, r := range both {
+			e, fs := c.end(r), c.by(r, tracker.FactBadChecksum)
+			if len(fs) == 0 || e.ChecksumGood <= e.ChecksumBad {
+				continue // checksum-offload
+			}
+			out = append(out, c.from(fs, High, "%s of the %s with a wrong checksum, %d right", count(e.ChecksumBad, "segment"), r, e.ChecksumGood))
+		}
+		return out
+	},
+}
+
+// SnaplenTruncated is about segments whose headers were not captured whole.
+var SnaplenTruncated = &Kind{
+	Slug: "snaplen-truncated", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
+	Reference: "libpcap snapshot length",
+	Summary:   "The capture cut off part of the TCP headers.",
+	Explanation: "Options beyond the cut are unknown: windows may be scaled and timestamps present without our knowing it, so window and reuse checks are weaker. Payload is not needed. " +
+		"Capture at least 128 bytes of each packet (tcpdump -s 128), more with tunnels.",
+	judge: func(c *conn) []Finding {
+		var out []Finding
+		for _, r := range both {
+			if n := c.end(r).TruncatedPackets; n > 0 {
+				out = append(out, c.about(r, c.end(r).First.At, []tracker.Mark{c.end(r).First}, High, "the TCP options of %s of the %s were cut", count(n, "segment"), r))
+			}
+		}
+		return out
+	},
+	trace: func(_ *trace, s source) []Finding {
+		if s.sum.TruncatedHeader == 0 {
+			return nil
+		}
+		at := ""
+		if s.cap.SnapLen > 0 {
+			at = fmt.Sprintf(" at a snapshot length of %d bytes", s.cap.SnapLen)
+		}
+		return oneFinding("the TCP options of %s were cut%s", count(s.sum.TruncatedHeader, "segment"), at)
+	},
+}
+
+// TimeWentBackwards is about captures whose packets are not in order of time.
+var TimeWentBackwards = &Kind{
+	Slug: "time-went-backwards", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
+	Reference: "pcap and pcapng timestamps",
+	Summary:   "Packets are stamped earlier than packets before them.",
+	Explanation: "The capture was merged from several without sorting, several queues were written as they came, or the clock was set back. Durations and the order of events across the jump " +
+		"are doubtful. reordercap sorts a file.",
+	trace: func(_ *trace, s source) []Finding {
+		n := max(s.cap.Backwards, s.sum.Backwards)
+		if n == 0 {
+			return nil
+		}
+		return oneFinding("%s stamped earlier than one before", count(n, "packet"))
+	},
+}
+
+// TableEvicted is about connections forgotten early because of our own limit.
+var TableEvicted = &Kind{
+	Slug: "table-evicted", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
+	Reference: "tcplife's limit on open connections",
+	Summary:   "A connection was closed early because the table of open connections was full.",
+	Explanation: "Our own limit, not the network's doing: what the connection did afterwards is counted as another, midstream one. Raise the limit if memory allows, " +
+		"or filter the capture.",
+	judge: func(c *conn) []Finding {
+		if c.EndReason != tracker.EndEvicted {
+			return nil
+		}
+		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, High, "record closed after %s, %s after its first", ref(c.Last), span(between(c.First, c.Last)))}
+	},
+	trace: func(_ *trace, s source) []Finding {
+		if s.sum.Evicted == 0 {
+			return nil
+		}
+		return oneFinding("%s of %d closed early for want of room", count(s.sum.Evicted, "connection"), s.sum.Connections)
+	},
+}
+
+var midstream = &Kind{
+	Slug: "midstream", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
+	Reference: "RFC 9293 3.5",
+	Summary:   "The start of the connection was not captured.",
+	Explanation: "It was open before the capture began, or its handshake is among what the capture lost. Who is client is concluded from the evidence named, and window scaling is unknown. " +
+		"Nothing is wrong with the connection.",
+	judge: func(c *conn) []Finding {
+		if c.Open != tracker.OpenMidstream {
+			return nil
+		}
+		for f := range c.all(tracker.FactRst) {
+			if f.Packet == c.First.Packet {
+				return nil // rst-stray
+			}
+			break
+		}
+		return []Finding{c.whole(c.First.At, []tracker.Mark{c.First}, High, "the first segment seen (%s) is not a SYN; client and server told apart by %s", ref(c.First), evidenceOf[c.DirectionBy])}
+	},
+}
+
+var evidenceOf = map[tracker.DirectionEvidence]string{
+	tracker.DirectionBySyn:         "a SYN",
+	tracker.DirectionBySynAck:      "the SYN-ACK",
+	tracker.DirectionByPort:        "the ports",
+	tracker.DirectionByFirstPacket: "who was seen first",
+}
+
+var openAtEOF = &Kind{
+	Slug: "open-at-eof", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
+	Reference:   "none: the capture ended",
+	Summary:     "The capture ended before the connection did.",
+	Explanation: "How it ended is not known, and that it did not end means nothing. To see the end, capture for longer.",
+	judge: func(c *conn) []Finding {
+		if c.Close != tracker.CloseOpenAtEnd || c.EndReason != tracker.EndOfCapture {
+			return nil
+		}
+		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, High, "last segment (%s) %s before the end of the capture, client %s, server %s",
+			ref(c.Last), span(c.since(c.Last)), c.end(tracker.Client).State, c.end(tracker.Server).State)}
+	},
+}
+
+// oneFinding is a finding about the whole trace.
+func oneFinding(format string, args ...any) []Finding {
+	return []Finding{{Confidence: High, Evidence: fmt.Sprintf(format, args...)}}
+}
+
+// leaking reports each holder of at least limit forgotten connections at one time.
+func (t *trace) leaking(limit int) []Finding {
+	var out []Finding
+	keys := slices.SortedFunc(maps.Keys(t.leaks), func(a, b service) int {
+		return cmp.Or(compareIP(a.holder, b.holder), a.server.Compare(b.server))
+	})
+	for _, key := range keys {
+		s := t.leaks[key]
+		most := s.most()
+		if most < limit {
+			continue
+		}
+		f := oneFinding("%s holds at least %d connections of %s in CLOSE_WAIT at one time, %d in all", key.holder.Addr(), most, key.server, s.total)[0]
+		f.At = s.kept[0].since
+		for _, k := range s.kept[:min(len(s.kept), maxPackets)] {
+			f.Packets = append(f.Packets, k.fin)
+		}
+		out = append(out, f)
+	}
+	return out
+}

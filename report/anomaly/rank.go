@@ -1,0 +1,65 @@
+package anomaly
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tcplife/tcplife/tracker"
+)
+
+// cause is a kind's place among the findings of one connection: the first is the
+// root cause of how it went, the others are details.
+type cause uint8
+
+// The places in order. What only explains behaviour comes after everything that
+// decided the connection's fate, and the capture's quality last: it lowers the
+// confidence of the others instead of competing with them.
+const (
+	failedHandshake cause = iota + 1
+	resetByPeer
+	gaveUp
+	badClose
+	badTimeWait
+	explains
+	aboutCapture
+)
+
+// teardown reports whether findings at this place rest on how the connection
+// ended, which a capture that lost the end cannot show.
+func (k *Kind) teardown() bool {
+	return k.Family == Teardown || k.Family == Reset || k.Family == TimeWait || k.cause == gaveUp
+}
+
+// rank drops the findings that a more specific one replaces, orders the rest, root
+// cause first, and marks the others as details.
+func rank(fs []Finding) []Finding {
+	fs = slices.DeleteFunc(fs, func(f Finding) bool {
+		return slices.ContainsFunc(fs, func(o Finding) bool { return slices.Contains(o.Kind.replaces, f.Kind) })
+	})
+	slices.SortStableFunc(fs, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(a.Kind.cause, b.Kind.cause),
+			cmp.Compare(a.Severity, b.Severity),
+			cmp.Compare(a.Confidence, b.Confidence),
+			cmp.Compare(a.At, b.At),
+		)
+	})
+	for i := range fs {
+		fs[i].Detail = i > 0 || fs[i].Kind.cause == aboutCapture
+	}
+	return fs
+}
+
+// limit lowers the confidence of f to what the capture of its connection supports.
+func (c *conn) limit(f *Finding) {
+	if f.Kind.cause == aboutCapture {
+		return
+	}
+	_, oneWay := c.oneWay()
+	switch {
+	case f.Kind.teardown() && (oneWay || c.lostAtEnd()):
+		f.Confidence = Low
+	case c.Open == tracker.OpenMidstream || c.FactsDropped > 0 || c.EndReason == tracker.EndEvicted:
+		f.Confidence = max(f.Confidence, Medium)
+	}
+}

@@ -1,0 +1,410 @@
+package anomaly
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tcplife/tcplife/tracker"
+)
+
+var resetKinds = []*Kind{
+	rstAbort, rstUnreadData, rstLateData, rstLinger0, rstInsteadOfFinAck, rstAfterOwnFin, rstAfterClose, rstNoSocket,
+	rstRTOGiveUp, rstOutOfWindow, rstChallenged, rstNotEffective, rstBurst, rstCrossing, rstStray,
+}
+
+// abort returns the RST that ended an established connection, nil without one. Those
+// that belong to the handshake, or come after both FINs, are judged there.
+func (c *conn) abort() *tracker.Fact {
+	f := c.closing
+	switch {
+	case f == nil, f.Reset.Phase <= tracker.PhasePostSyn, f.Reset.Phase == tracker.PhaseTimeWait, f.Reset.Sender == tracker.SynRcvd:
+		return nil
+	case f.Packet == c.First.Packet:
+		return nil // rst-stray
+	}
+	return f
+}
+
+// noFin reports whether neither side had sent a FIN before m.
+func (c *conn) noFin(m tracker.Mark) bool {
+	return !c.finBefore(tracker.Client, m) && !c.finBefore(tracker.Server, m)
+}
+
+// bothFins reports whether both sides had sent their FIN before m.
+func (c *conn) bothFins(m tracker.Mark) bool {
+	return c.finBefore(tracker.Client, m) && c.finBefore(tracker.Server, m)
+}
+
+// stage says in words how far the connection had come.
+func stage(p tracker.Phase) string {
+	switch p {
+	case tracker.PhasePostSyn:
+		return "during the handshake"
+	case tracker.PhasePostAck:
+		return "after the handshake, before any data"
+	case tracker.PhasePostPsh:
+		return "right after the first data"
+	case tracker.PhaseLater:
+		return "while data was being exchanged"
+	case tracker.PhaseClosing:
+		return "while closing"
+	case tracker.PhaseTimeWait:
+		return "after the close"
+	case tracker.NoPhase:
+	}
+	return "at an unknown stage"
+}
+
+var rstAbort = &Kind{
+	Slug: "rst-abort", Family: Reset, Severity: Warn, Since: "0.1", cause: resetByPeer,
+	Reference: "RFC 9293 3.5.2, MUST-12",
+	Summary:   "A RST ended the connection, and nothing tells why.",
+	Explanation: "Whoever sent it aborted: the application asked for it, its kernel ran out of something, or a box in between did it in its name. None of the " +
+		"more specific shapes fits. Who and when are in the evidence; compare the RST's TTL with the sender's other packets, and look at that side's log at " +
+		"that moment.",
+	judge: func(c *conn) []Finding {
+		f := c.abort()
+		if f == nil || c.bothFins(f.Mark) {
+			return nil
+		}
+		return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, High, "RST of the %s (%s) %s, %s form, while it was in %s",
+			f.Role, ref(f.Mark), stage(f.Reset.Phase), f.Reset.Form, f.Reset.Sender)}
+	},
+}
+
+var rstUnreadData = &Kind{
+	Slug: "rst-unread-data", Family: Reset, Severity: Error, Since: "0.1", cause: resetByPeer,
+	Reference: "RFC 9293 SHLD-3; RFC 2525 2.17",
+	Summary:   "A side was closed with data it had not read, so its kernel sent a RST instead of a FIN.",
+	Explanation: "The application closed, or died, while the peer's data was still coming in or lay unread in its buffer. Typical: a server that answers an upload early " +
+		"(413, 401) and closes, or a worker that crashes on the request. The RST may destroy the answer before the peer reads it. Have the server read " +
+		"the rest or shut down and linger before closing. That the data was unread is a conclusion from the timing, not visible in the packets.",
+	replaces: []*Kind{rstAbort},
+	judge: func(c *conn) []Finding {
+		f := c.abort()
+		if f == nil || f.Reset.Form != tracker.FormActive || !c.noFin(f.Mark) || f.Reset.SinceData < 0 || time.Duration(f.Reset.SinceData) > c.t.UnreadWithin {
+			return nil
+		}
+		since := span(time.Duration(f.Reset.SinceData))
+		switch {
+		case f.Reset.Unacked > 0:
+			return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, Medium, "RST (%s) %s after data of the %s, of which %s were not even acknowledged",
+				ref(f.Mark), since, f.Role.Peer(), count(f.Reset.Unacked, "byte"))}
+		case f.Role == tracker.Server && c.end(tracker.Server).PayloadBytes == 0:
+			return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, Medium, "RST (%s) %s after the client's data, without a single byte of answer", ref(f.Mark), since)}
+		}
+		return nil
+	},
+}
+
+var rstLateData = &Kind{
+	Slug: "rst-late-data", Family: Reset, Severity: Error, Since: "0.1", cause: resetByPeer,
+	Reference: "RFC 9293 3.6.1, SHLD-3",
+	Summary:   "Data met a side that had already closed completely, and was answered by a RST.",
+	Explanation: "One side had closed both directions while the other was still sending: an upload or a response is cut off, and the sender may lose even what it has " +
+		"received but not yet read. Usually the closer's timeout or size limit is too small for its peer, or it does not read the request to its end before " +
+		"closing. If the data was sent within a round trip of the FIN the two merely crossed, and it counts less.",
+	replaces: []*Kind{rstAbort, rstAfterOwnFin, rstAfterClose, halfCloseData, rstNoSocket},
+	judge: func(c *conn) []Finding {
+		f := c.abort()
+		if f == nil || !c.finBefore(f.Role, f.Mark) {
+			return nil
+		}
+		if _, slow := c.timedOutFinWait2(f); slow {
+			return nil
+		}
+		fin := c.end(f.Role).FinSent
+		var first, last *tracker.Fact
+		var octets int64
+		for _, d := range c.by(f.Role.Peer(), tracker.FactDataAfterPeerFin) {
+			if d.Packet > f.Packet || d.Packet < fin.Packet {
+				continue
+			}
+			if first == nil {
+				first = d
+			}
+			last = d
+			octets += d.Bytes
+		}
+		if last == nil || between(last.Mark, f.Mark) > c.t.UnreadWithin+c.rtt() {
+			return nil
+		}
+		conf, form := High, "the RST has the form of an answer to it"
+		if f.Reset.Form != tracker.FormReply {
+			conf, form = Medium, "then the RST"
+		}
+		out := c.about(f.Role, f.At, []tracker.Mark{fin, first.Mark, last.Mark, f.Mark}, conf,
+			"%s arrived %s after the %s's FIN (%s); %s (%s)", count(octets, "byte"), span(between(fin, first.Mark)), f.Role, ref(fin), form, ref(f.Mark))
+		if between(fin, last.Mark) < c.rtt() {
+			out.Severity = Warn
+			out.Evidence += ", within the round trip of " + span(c.rtt())
+		}
+		return []Finding{out}
+	},
+}
+
+var rstLinger0 = &Kind{
+	Slug: "rst-linger0", Family: Reset, Severity: Note, Since: "0.1", cause: resetByPeer,
+	Reference: "RFC 9293 3.5.2; SO_LINGER with zero time",
+	Summary:   "A side aborted on purpose with nothing outstanding in either direction.",
+	Explanation: "All data had been acknowledged both ways and no FIN was sent: the application closes with SO_LINGER 0, as load tools, health checks and some pools do to " +
+		"avoid TIME_WAIT. Nothing was lost on the wire, but the peer's application sees an error instead of an end. A crash with empty queues looks the same.",
+	replaces: []*Kind{rstAbort},
+	judge: func(c *conn) []Finding {
+		f := c.abort()
+		if f == nil || f.Reset.Form != tracker.FormActive || !c.noFin(f.Mark) || f.Reset.Unacked != 0 || f.Reset.PeerUnacked != 0 {
+			return nil
+		}
+		return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, High, "RST (%s) %s; all data was acknowledged both ways, and no FIN was sent",
+			ref(f.Mark), stage(f.Reset.Phase))}
+	},
+}
+
+var rstInsteadOfFinAck = &Kind{
+	Slug: "rst-instead-of-fin-ack", Family: Reset, Severity: Warn, Since: "0.1", cause: resetByPeer,
+	Reference: "RFC 9293 3.6, 3.5.2",
+	Summary:   "One side closed with a FIN, the other ended the connection with a RST.",
+	Explanation: "The peer did not close in turn but aborted: browsers and load balancers do so with connections they no longer need, and a kernel does when its socket " +
+		"is closed with unread data or no longer exists. Harmless if the closer had got everything it asked for; otherwise look at what the resetting side logged.",
+	replaces: []*Kind{rstAbort, rstLinger0, rstNoSocket},
+	judge: func(c *conn) []Finding {
+		f := c.abort()
+		if f == nil || c.finBefore(f.Role, f.Mark) || !c.finBefore(f.Role.Peer(), f.Mark) {
+			return nil
+		}
+		fin := c.end(f.Role.Peer()).FinSent
+		return []Finding{c.about(f.Role, f.At, []tracker.Mark{fin, f.Mark}, High, "RST (%s) %s after the %s's FIN (%s), %s form, and no FIN of its own",
+			ref(f.Mark), span(between(fin, f.Mark)), f.Role.Peer(), ref(fin), f.Reset.Form)}
+	},
+}
+
+var rstAfterOwnFin = &Kind{
+	Slug: "rst-after-own-fin", Family: Reset, Severity: Note, Since: "0.1", cause: resetByPeer,
+	Reference: "RFC 9293 3.5.2, 3.6",
+	Summary:   "A side sent a FIN and then a RST, although no data came in between.",
+	Explanation: "It closed and soon lost patience, or its process ended: a policy of load balancers and mobile clients that saves TIME_WAIT. The peer's socket ends with " +
+		"an error instead of an end of file. Data of the peer that the capture missed would make it rst-late-data.",
+	replaces: []*Kind{rstAbort},
+	judge: func(c *conn) []Finding {
+		f := c.abort()
+		if f == nil || !c.finBefore(f.Role, f.Mark) || c.finBefore(f.Role.Peer(), f.Mark) {
+			return nil
+		}
+		fin := c.end(f.Role).FinSent
+		for _, d := range c.by(f.Role.Peer(), tracker.FactDataAfterPeerFin) {
+			if d.Packet > fin.Packet && d.Packet < f.Packet {
+				return nil
+			}
+		}
+		return []Finding{c.about(f.Role, f.At, []tracker.Mark{fin, f.Mark}, High, "RST (%s) %s after its own FIN (%s), no data of the %s in between",
+			ref(f.Mark), span(between(fin, f.Mark)), ref(fin), f.Role.Peer())}
+	},
+}
+
+var rstAfterClose = &Kind{
+	Slug: "rst-after-close", Family: Reset, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.10.7.4",
+	Summary:   "A RST after both sides had sent their FIN.",
+	Explanation: "Both directions had been closed already, so nothing is lost: impatient stacks, some phones and Windows end their side this way, and a late duplicate that " +
+		"meets no socket is answered so. Tools that look only for a RST count such connections as aborted.",
+	judge: func(c *conn) []Finding {
+		for f := range c.all(tracker.FactRst) {
+			if c.bothFins(f.Mark) && f.Reset.Effect != tracker.EffectRefuted {
+				later := c.end(tracker.Client).FinSent
+				if s := c.end(tracker.Server).FinSent; s.Packet > later.Packet {
+					later = s
+				}
+				return []Finding{c.about(f.Role, f.At, []tracker.Mark{later, f.Mark}, High, "RST (%s) %s after the second FIN (%s)", ref(f.Mark), span(between(later, f.Mark)), ref(later))}
+			}
+		}
+		return nil
+	},
+}
+
+var rstNoSocket = &Kind{
+	Slug: "rst-no-socket", Family: Reset, Severity: Error, Since: "0.1", cause: resetByPeer,
+	Reference: "RFC 9293 3.5.1 figure 10, 3.10.7.1",
+	Summary:   "A segment of a live connection met a host that knew nothing of it.",
+	Explanation: "The RST has the form of a stack without a socket, yet nobody had closed: the peer was rebooted, a load balancer or NAT sent the connection to another host, " +
+		"or a firewall that lost its table answers in the host's name. If the connection had been idle, compare the idle time with the timeouts of " +
+		"the boxes on the path; if many connections die at one moment, look for a failover.",
+	replaces: []*Kind{rstAbort},
+	judge: func(c *conn) []Finding {
+		f := c.abort()
+		if f == nil || f.Reset.Form != tracker.FormReply || !c.noFin(f.Mark) {
+			return nil
+		}
+		since, conf := "without data before it", Medium
+		if d := time.Duration(f.Reset.SinceData); d >= 0 {
+			since = fmt.Sprintf("%s after data of the %s", span(d), f.Role.Peer())
+			if d <= c.rtt()+c.t.CopyGap {
+				conf = High
+			}
+		}
+		return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, conf, "RST (%s) of the form that a host without the connection sends, %s; nobody had closed", ref(f.Mark), since)}
+	},
+}
+
+var rstRTOGiveUp = &Kind{
+	Slug: "rst-rto-giveup", Family: Reset, Severity: Error, Since: "0.1", cause: resetByPeer,
+	Reference: "RFC 9293 MUST-20, SHLD-10, SHLD-11",
+	Summary:   "A sender reset the connection after resending in vain.",
+	Explanation: "Its data was never acknowledged however often it was sent, and it gave up: the peer or the path had died long before the RST. Look at when the peer was last " +
+		"heard of, not at the RST. Applications shorten the wait with TCP_USER_TIMEOUT; Linux by default tries for about 15 minutes.",
+	replaces: []*Kind{rstAbort, rstLinger0, rstUnreadData, rstAfterOwnFin},
+	judge: func(c *conn) []Finding {
+		f := c.abort()
+		if f == nil || f.Reset.Form == tracker.FormReply {
+			return nil
+		}
+		s, ok := c.stuck(f.Role)
+		if !ok {
+			return nil
+		}
+		return []Finding{c.about(f.Role, f.At, []tracker.Mark{s.first, s.last, f.Mark}, High, "%s, then a RST (%s); the %s was last heard of %s before it",
+			s, ref(f.Mark), f.Role.Peer(), span(between(c.end(f.Role.Peer()).Last, f.Mark)))}
+	},
+}
+
+var rstOutOfWindow = &Kind{
+	Slug: "rst-out-of-window", Family: Reset, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.10.7.4; RFC 5961 3.2 case 1",
+	Summary:   "A RST outside the receiver's window, which had to be dropped.",
+	Explanation: "A stale RST, a box in between with the wrong sequence numbers, or a blind attack. A correct receiver takes no notice, and the connection goes on; many " +
+		"tools believe it anyway and report an abort that did not happen.",
+	judge: func(c *conn) []Finding {
+		return c.resets(func(f *tracker.Fact) bool {
+			class := f.Reset.Class == tracker.ResetBelow || f.Reset.Class == tracker.ResetAbove
+			return class && f.Reset.Effect == tracker.EffectNone && f.Reset.Receiver.Synchronized() && !c.bothFins(f.Mark)
+		}, func(fs []*tracker.Fact) string {
+			return fmt.Sprintf("the RST of %s lies %s the %s's window%s", ref(fs[0].Mark), fs[0].Reset.Class, fs[0].Role.Peer(), more(len(fs)))
+		})
+	},
+}
+
+var rstChallenged = &Kind{
+	Slug: "rst-challenged", Family: Reset, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 5961 3.2 case 3; RFC 9293 3.10.7.4",
+	Summary:   "A RST in the window but not exact was answered by a challenge ACK instead of believed.",
+	Explanation: "If the sender meant it, it answers the challenge with an exact RST: its first one was sent after data that was lost. If nothing follows, somebody else " +
+		"sent the RST and guessed the numbers. The connection is not affected by this one.",
+	judge: func(c *conn) []Finding {
+		var out []Finding
+		for i, found := range c.resets(func(f *tracker.Fact) bool { return f.Reset.Effect == tracker.EffectChallenged }, func(fs []*tracker.Fact) string {
+			return fmt.Sprintf("the RST of %s is in the %s's window but not at its next sequence number%s", ref(fs[0].Mark), fs[0].Role.Peer(), more(len(fs)))
+		}) {
+			out = append(out, found)
+			for a := range c.all(tracker.FactChallengeAck) {
+				if a.Cause.Packet == found.Packets[0] {
+					out[i].Packets = append(out[i].Packets, a.Packet)
+					out[i].Evidence += ", challenged by " + ref(a.Mark)
+					break
+				}
+			}
+		}
+		return out
+	},
+}
+
+var rstNotEffective = &Kind{
+	Slug: "rst-not-effective", Family: Reset, Severity: Warn, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.10.7.4; RFC 5961 3",
+	Summary:   "A RST looked valid, but the connection went on.",
+	Explanation: "Either somebody else injected it and its receiver never got it, or it was lost or dropped between the capture point and its receiver. If its supposed sender " +
+		"went on as well, it did not send it: look for a filter or an intrusion prevention system between the two, and compare TTL and IP identification.",
+	judge: func(c *conn) []Finding {
+		return c.resets(func(f *tracker.Fact) bool { return f.Reset.Effect == tracker.EffectRefuted }, func(fs []*tracker.Fact) string {
+			who := "the " + fs[0].Role.Peer().String()
+			if fs[0].Reset.SenderGoesOn {
+				who = "both sides"
+			}
+			return fmt.Sprintf("after the RST of %s (%s) %s went on%s", ref(fs[0].Mark), fs[0].Reset.Class, who, more(len(fs)))
+		})
+	},
+}
+
+// resets returns one finding per role that has a RST which fits.
+func (c *conn) resets(fits func(f *tracker.Fact) bool, phrase func(fs []*tracker.Fact) string) []Finding {
+	if !c.has(tracker.FactRst) {
+		return nil
+	}
+	var out []Finding
+	for _, r := range both {
+		var fs []*tracker.Fact
+		for _, f := range c.by(r, tracker.FactRst) {
+			if fits(f) {
+				fs = append(fs, f)
+			}
+		}
+		if len(fs) > 0 {
+			out = append(out, c.from(fs, High, "%s", phrase(fs)))
+		}
+	}
+	return out
+}
+
+var rstBurst = &Kind{
+	Slug: "rst-burst", Family: Reset, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.10.7.1",
+	Summary:   "One side sent several RSTs in a row.",
+	Explanation: "A host without the connection answers every segment still under way with a RST of its own, so the number tells how much was in flight. " +
+		"RSTs at stepped sequence numbers instead of answers point to a box that wants to be sure to hit the window.",
+	judge: func(c *conn) []Finding {
+		var out []Finding
+		for _, r := range both {
+			if c.end(r).Rst < uint64(c.t.BurstResets) {
+				continue
+			}
+			fs := c.by(r, tracker.FactRst)
+			for i := 0; i+c.t.BurstResets <= len(fs); i++ {
+				n := i + c.t.BurstResets
+				for n < len(fs) && between(fs[i].Mark, fs[n].Mark) <= c.t.BurstWithin {
+					n++
+				}
+				if between(fs[i].Mark, fs[n-1].Mark) <= c.t.BurstWithin {
+					out = append(out, c.from(fs[i:n], High, "%d RSTs within %s", n-i, span(between(fs[i].Mark, fs[n-1].Mark))))
+					break
+				}
+			}
+		}
+		return out
+	},
+}
+
+var rstCrossing = &Kind{
+	Slug: "rst-crossing", Family: Reset, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.5.2",
+	Summary:   "Both sides aborted, neither in answer to the other.",
+	Explanation: "The two RSTs passed within a round trip, so each was sent before the other could arrive: usually one event that both noticed, such as the same timeout. " +
+		"Who came first at the capture point means nothing.",
+	judge: func(c *conn) []Finding {
+		a := c.abort()
+		if a == nil || a.Reset.Form != tracker.FormActive {
+			return nil
+		}
+		for _, f := range c.by(a.Role.Peer(), tracker.FactRst) {
+			if f.Packet > a.Packet && f.Reset.Form == tracker.FormActive && between(a.Mark, f.Mark) <= c.rtt() {
+				return []Finding{c.whole(a.At, []tracker.Mark{a.Mark, f.Mark}, High, "the RSTs of %s and %s passed %s apart, within the round trip of %s",
+					ref(a.Mark), ref(f.Mark), apart(a.Mark, f.Mark), span(c.rtt()))}
+			}
+		}
+		return nil
+	},
+}
+
+var rstStray = &Kind{
+	Slug: "rst-stray", Family: Reset, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 3.10.7.1",
+	Summary:   "A RST of a connection that was never seen.",
+	Explanation: "An answer to a segment whose source address was forged (backscatter of a flood elsewhere), the late end of a connection from before the capture, or a host " +
+		"answering stray segments. One alone means nothing.",
+	judge: func(c *conn) []Finding {
+		for f := range c.all(tracker.FactRst) {
+			if f.Packet == c.First.Packet {
+				return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, High, "the first segment seen of this connection is a RST (%s)", ref(f.Mark))}
+			}
+			return nil
+		}
+		return nil
+	},
+}

@@ -1,0 +1,108 @@
+package anomaly
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tcplife/tcplife/tracker"
+)
+
+var timeWaitKinds = []*Kind{TimeWaitHeld, timeWaitRestarted, timeWaitReused, timeWaitReuseRefused, timeWaitAssassinated}
+
+// TimeWaitHeld says who keeps the 4-tuple after the close, and until when.
+var TimeWaitHeld = &Kind{
+	Slug: "time-wait", Family: TimeWait, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 MUST-13, 3.4.2 (MSL); Linux TCP_TIMEWAIT_LEN",
+	Summary:   "An endpoint holds TIME_WAIT.",
+	Explanation: "Normal: whoever closes first keeps the port pair for two maximum segment lifetimes (240 s by the RFC, 60 s on Linux), so that late segments cannot disturb a " +
+		"new connection. It becomes a problem when one client opens more connections to one service than it has ports for in that time. The capture shows " +
+		"what the protocol asks for; a host may drop the entry early.",
+	judge: func(c *conn) []Finding {
+		var out []Finding
+		for _, r := range both {
+			tw := &c.end(r).TimeWait
+			if !tw.Held {
+				continue
+			}
+			held := time.Duration(tw.Until - tw.Since.At)
+			var end string
+			switch tw.EndedBy {
+			case tracker.TimeWaitExpiry:
+				end = "until its time was over"
+			case tracker.TimeWaitReuse:
+				end = "until a new connection took the port"
+			case tracker.TimeWaitReset:
+				end = "until a RST"
+			case tracker.TimeWaitCaptureEnd:
+				end = "by its profile, beyond the end of the capture"
+			}
+			out = append(out, c.about(r, tw.Since.At, []tracker.Mark{tw.Since}, High, "the %s holds it from %s on, %s, %s", r, ref(tw.Since), span(held), end))
+		}
+		return out
+	},
+}
+
+var timeWaitRestarted = &Kind{
+	Slug: "time-wait-restarted", Family: TimeWait, Severity: Note, Since: "0.1", cause: explains,
+	Reference:   "RFC 9293 3.10.7.4 (TIME-WAIT)",
+	Summary:     "The FIN came again into TIME_WAIT and was acknowledged again.",
+	Explanation: "The last ACK was lost; this is what TIME_WAIT is for. The time starts over with it. Harmless unless it is frequent, which means loss on the way to the other side.",
+	replaces:    []*Kind{finRetransmitted},
+	judge: func(c *conn) []Finding {
+		return c.each(tracker.FactTimeWaitRestarted, High, func(fs []*tracker.Fact) string {
+			tw := c.end(fs[0].Role).TimeWait.Since
+			return fmt.Sprintf("FIN again (%s), %s after TIME_WAIT began%s", ref(fs[0].Mark), span(max(0, between(tw, fs[0].Mark))), more(len(fs)))
+		})
+	},
+}
+
+var timeWaitReused = &Kind{
+	Slug: "tw-reuse", Family: TimeWait, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 9293 MAY-2, SHLD-4; RFC 6191",
+	Summary:   "A new connection took the port pair while the old one was in TIME_WAIT, and was accepted.",
+	Explanation: "Allowed when the new initial sequence number or timestamp is beyond the old one. A sign of a client that opens many connections to one service: see whether it runs " +
+		"short of ports, and prefer connection reuse.",
+	judge: func(c *conn) []Finding {
+		return c.each(tracker.FactTimeWaitReused, High, func(fs []*tracker.Fact) string {
+			return "SYN accepted (" + ref(fs[0].Mark) + ")" + c.sinceClose(fs[0].Mark)
+		})
+	},
+}
+
+// sinceClose says how long before m the incarnation before had closed, if that is known.
+func (c *conn) sinceClose(m tracker.Mark) string {
+	if c.PreviousClosedAt == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %s after the connection before had closed", span(time.Duration(m.At-c.PreviousClosedAt)))
+}
+
+var timeWaitReuseRefused = &Kind{
+	Slug: "tw-reuse-refused", Family: TimeWait, Severity: Warn, Since: "0.1", cause: badTimeWait,
+	Reference: "RFC 9293 3.10.7.4; RFC 6191; RFC 5961 4",
+	Summary:   "A SYN met TIME_WAIT and was not accepted.",
+	Explanation: "The new SYN is not recognisably newer than the old connection: its sequence number is lower and it carries no newer timestamp. The server answers with an ACK of the old " +
+		"connection, the client resets that and retries, a second or more later. Typical for clients behind one NAT address, load balancers that mix clients, and " +
+		"clients without timestamps. Enable timestamps, or have the client's side close first.",
+	replaces: []*Kind{halfOpenRecovery, synRetransmitted},
+	judge: func(c *conn) []Finding {
+		return c.each(tracker.FactTimeWaitRefused, High, func(fs []*tracker.Fact) string {
+			return fmt.Sprintf("the SYN was answered by a plain ACK of the old connection (%s)%s", ref(fs[0].Mark), c.sinceClose(fs[0].Mark))
+		})
+	},
+}
+
+var timeWaitAssassinated = &Kind{
+	Slug: "tw-assassinated", Family: TimeWait, Severity: Warn, Since: "0.1", cause: badTimeWait,
+	Reference: "RFC 1337; Linux tcp_rfc1337",
+	Summary:   "A RST ended TIME_WAIT early.",
+	Explanation: "Usually an old duplicate was answered by an ACK out of TIME_WAIT, which its sender, closed already, answered by a RST. From then on a late segment can disturb a new " +
+		"connection on the same ports. Harmless unless the ports are reused at once.",
+	replaces: []*Kind{rstAfterClose},
+	judge: func(c *conn) []Finding {
+		return c.each(tracker.FactTimeWaitReset, High, func(fs []*tracker.Fact) string {
+			tw := c.end(fs[0].Role).TimeWait.Since
+			return fmt.Sprintf("RST (%s) %s after TIME_WAIT began (%s)", ref(fs[0].Mark), span(between(tw, fs[0].Mark)), ref(tw))
+		})
+	},
+}

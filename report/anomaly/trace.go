@@ -1,0 +1,215 @@
+package anomaly
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/tracker"
+)
+
+// Capture is what the reader of the capture knows of it.
+type Capture struct {
+	Packets, TCP                uint64 // frames read, and those among them that carried TCP
+	DropsKernel, DropsInterface uint64 // lost before the capture, by the capturing host's own counters
+	DropsKnown                  bool   // the capture holds those counters
+	CutPackets                  uint64 // frames shorter in the file than on the wire
+	SnapLen                     uint32 // the snapshot length they were cut to, 0 if unknown
+	Backwards                   uint64 // frames stamped earlier than one before them
+	First, Last                 int64  // capture time of the first and last frame, nanoseconds since 1970 UTC
+}
+
+// source is what trace-wide judges know beside the aggregates.
+type source struct {
+	sum tracker.Summary
+	cap Capture
+	t   *Thresholds
+}
+
+// trace holds the aggregates over all connections. Everything in it is a sum or a
+// bounded selection that does not depend on the order of connections, so that
+// shards can be merged.
+type trace struct {
+	twoWay, oneWay  uint64 // connections with segments of both sides, or of one although both spoke
+	stream, missing uint64 // octets captured, and octets acknowledged but never captured
+	hosts           map[segment.IP]*checksums
+	leaks           map[service]*suspects
+	overflow        uint64 // hosts and services that did not fit
+}
+
+// checksums are one host's, over its connections that have a bad one.
+type checksums struct {
+	bad, good         uint64 // sent by it
+	peerBad, peerGood uint64 // received from its peers
+}
+
+// service is a listening endpoint, and the host that holds sockets in CLOSE_WAIT:
+// itself, or a client of it.
+type service struct {
+	holder segment.IP
+	server segment.Endpoint
+}
+
+// suspects are the connections one holder forgot, the earliest first.
+type suspects struct {
+	total int
+	kept  []suspect // at most maxSuspects
+}
+
+type suspect struct {
+	since, until int64  // in CLOSE_WAIT, nanoseconds since 1970 UTC
+	fin          uint64 // the packet that brought it there
+}
+
+// maxSuspects bounds what is remembered of one service.
+const maxSuspects = 64
+
+func (s *suspects) add(total int, more ...suspect) {
+	s.total += total
+	s.kept = append(s.kept, more...)
+	slices.SortFunc(s.kept, func(a, b suspect) int {
+		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.fin, b.fin))
+	})
+	s.kept = s.kept[:min(len(s.kept), maxSuspects)]
+}
+
+// most returns the greatest number of connections held at one time, among those kept.
+func (s *suspects) most() int {
+	most := 0
+	for _, a := range s.kept {
+		n := 0
+		for _, b := range s.kept {
+			if b.since <= a.since && a.since < b.until {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
+// Judge applies the catalogue to connections and gathers what is judged over the
+// whole trace. It is for one goroutine.
+type Judge struct {
+	thresholds Thresholds
+	trace      trace
+}
+
+// New returns a Judge with the given thresholds.
+func New(t Thresholds) *Judge {
+	return &Judge{thresholds: t, trace: trace{hosts: map[segment.IP]*checksums{}, leaks: map[service]*suspects{}}}
+}
+
+// Connection returns the findings of one connection, root cause first, and counts
+// it for the trace.
+func (j *Judge) Connection(c *tracker.Connection) []Finding {
+	v := newConn(c, &j.thresholds)
+	var fs []Finding
+	for _, k := range catalogue {
+		if k.judge == nil || k.Withdrawn {
+			continue
+		}
+		for _, f := range k.judge(&v) {
+			f.Kind = k
+			f.Severity = max(f.Severity, k.Severity)
+			v.limit(&f)
+			fs = append(fs, f)
+		}
+	}
+	fs = rank(fs)
+	j.trace.count(&v, fs, j.thresholds.MaxKeys)
+	return fs
+}
+
+// Finish returns the findings about the trace: the capture's quality first.
+func (j *Judge) Finish(sum tracker.Summary, capture Capture) []Finding {
+	var fs []Finding
+	s := source{sum: sum, cap: capture, t: &j.thresholds}
+	for _, k := range catalogue {
+		if k.trace == nil || k.Withdrawn {
+			continue
+		}
+		for _, f := range k.trace(&j.trace, s) {
+			f.Kind = k
+			f.Severity = max(f.Severity, k.Severity)
+			fs = append(fs, f)
+		}
+	}
+	slices.SortStableFunc(fs, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(b.Kind.cause/aboutCapture, a.Kind.cause/aboutCapture),
+			cmp.Compare(a.Severity, b.Severity),
+		)
+	})
+	return fs
+}
+
+// Merge adds what another Judge gathered. The result is the same whatever the
+// order of merging, as long as MaxKeys is not reached.
+func (j *Judge) Merge(other *Judge) {
+	t, o := &j.trace, &other.trace
+	t.twoWay += o.twoWay
+	t.oneWay += o.oneWay
+	t.stream += o.stream
+	t.missing += o.missing
+	t.overflow += o.overflow
+	for ip, c := range o.hosts {
+		t.host(ip, *c, j.thresholds.MaxKeys)
+	}
+	for key, s := range o.leaks {
+		t.leak(key, s.total, j.thresholds.MaxKeys, s.kept...)
+	}
+}
+
+// count adds one connection to the aggregates.
+func (t *trace) count(c *conn, fs []Finding, maxKeys int) {
+	if _, ok := c.oneWay(); ok {
+		t.oneWay++
+	} else if c.end(tracker.Client).Packets > 0 && c.end(tracker.Server).Packets > 0 {
+		t.twoWay++
+	}
+	for _, r := range both {
+		e, p := c.end(r), c.end(r.Peer())
+		t.stream += e.StreamBytes
+		t.missing += e.MissingBytes
+		if e.ChecksumBad > 0 {
+			t.host(c.End(r).IP, checksums{e.ChecksumBad, e.ChecksumGood, p.ChecksumBad, p.ChecksumGood}, maxKeys)
+		}
+	}
+	for i := range fs {
+		if fs[i].Kind == CloseWaitSuspect {
+			fin := c.end(fs[i].Role.Peer()).FinSent
+			key := service{c.End(fs[i].Role).IP, c.Server()}
+			t.leak(key, 1, maxKeys, suspect{fin.At, c.TraceEnd, fin.Packet})
+		}
+	}
+}
+
+func (t *trace) host(ip segment.IP, add checksums, maxKeys int) {
+	c := t.hosts[ip]
+	if c == nil {
+		if len(t.hosts) >= maxKeys {
+			t.overflow++
+			return
+		}
+		c = new(checksums)
+		t.hosts[ip] = c
+	}
+	c.bad += add.bad
+	c.good += add.good
+	c.peerBad += add.peerBad
+	c.peerGood += add.peerGood
+}
+
+func (t *trace) leak(key service, total, maxKeys int, more ...suspect) {
+	s := t.leaks[key]
+	if s == nil {
+		if len(t.leaks) >= maxKeys {
+			t.overflow++
+			return
+		}
+		s = new(suspects)
+		t.leaks[key] = s
+	}
+	s.add(total, more...)
+}
