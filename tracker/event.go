@@ -17,12 +17,13 @@ const (
 	RcvRst                 // an acceptable RST
 	Timeout                // 2 MSL, or giving up: silent, assumed from time alone
 	Replace                // a new incarnation takes the 4-tuple
+	Joined                 // the capture began after the endpoint was established
 	numEvents = iota
 )
 
 var eventNames = [numEvents]string{
 	"snd SYN", "rcv SYN", "rcv SYN,ACK", "rcv ACK of SYN", "snd FIN", "rcv ACK of FIN", "rcv FIN",
-	"snd RST", "rcv RST", "timeout", "replaced",
+	"snd RST", "rcv RST", "timeout", "replaced", "joined",
 }
 
 func (e Event) String() string { return eventNames[e] }

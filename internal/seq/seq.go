@@ -9,6 +9,9 @@ type Num uint32
 // Add returns the number n octets after s.
 func (s Num) Add(n uint32) Num { return s + Num(n) }
 
+// Back returns the number n octets before s.
+func (s Num) Back(n uint32) Num { return s - Num(n) }
+
 // Sub returns the signed distance from t to s: positive when s lies after t.
 // It is right as long as the two are less than 2^31 apart (RFC 9293 3.4).
 func (s Num) Sub(t Num) int32 { return int32(s - t) }

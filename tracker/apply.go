@@ -1,0 +1,331 @@
+package tracker
+
+import (
+	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/reassembly"
+)
+
+// apply lets one segment of c move counters, variables and milestones, in this
+// order: is it a segment at all (captured twice, corrupted), what does it open,
+// what does it reset, what does it acknowledge, carry and close.
+func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
+	x, y := &c.ends[s.Dir], &c.ends[s.Dir.Reverse()]
+	c.last = markOf(s)
+	if !x.stats.First.Seen() {
+		x.stats.First, x.stats.TTL = c.last, s.TTL
+	}
+	x.stats.Last = c.last
+	if x.seenBefore(s) {
+		x.stats.DuplicatePackets++
+		t.sum.Duplicates++
+		return NoteDuplicate
+	}
+	x.count(s)
+	if t.corrupted(c, s, x) {
+		return NoteBadChecksum
+	}
+	switch s.Flags & (segment.SYN | segment.ACK | segment.RST) {
+	case segment.SYN:
+		note := c.onSyn(t, s, x, y)
+		if note&NoteIgnored == 0 {
+			c.carrySyn(t, s, x)
+		}
+		x.lastAt = s.Time
+		return note
+	case segment.SYN | segment.ACK:
+		note := c.onSynAck(t, s, x, y)
+		if note&NoteIgnored == 0 {
+			c.carrySyn(t, s, x)
+			r := classify(s, x, y)
+			if y.synAck.n > 0 { // simultaneous open: it acknowledges a SYN-ACK's SYN
+				c.onHandshakeAck(s, &r, x, y)
+			}
+			c.acknowledgeSyn(&r, x, y)
+		}
+		x.lastAt = s.Time
+		return note
+	}
+	c.join(s, x, y)
+	if s.Flags.Has(segment.RST) {
+		r := classify(s, x, y)
+		return c.onRst(t, s, &r, x, y)
+	}
+	return t.ordinary(c, s, x, y)
+}
+
+// ordinary takes a segment without SYN and RST.
+func (t *Tracker) ordinary(c *connection, s *segment.Segment, x, y *endpoint) Note {
+	r := classify(s, x, y)
+	if note, ok := c.acceptable(t, s, &r, x, y); !ok {
+		return note
+	}
+	c.goesOn(t, &r, s, x, y)
+	note := c.carry(t, s, &r, x, y)
+	if s.Flags.Has(segment.ACK) {
+		c.onHandshakeAck(s, &r, x, y)
+		note |= c.acknowledge(t, s, &r, x, y)
+	}
+	c.confirmOpen(s, &r, x)
+	if s.Flags.Has(segment.FIN) {
+		c.onFin(t, s, &r, x, y)
+	}
+	if y.finEnd != 0 {
+		c.answerFin(t, s, &r, x, y)
+	}
+	note |= c.advertise(t, s, &r, x)
+	x.lastAt = s.Time
+	return note
+}
+
+// join fixes the origin of streams whose SYN the capture does not have.
+func (c *connection) join(s *segment.Segment, x, y *endpoint) {
+	if !x.based && !(s.Flags.Has(segment.RST|segment.ACK) && s.Seq == 0) {
+		x.begin(s.Seq.Back(1), false)
+		x.sndNxt, x.sndUna = 1, 1
+	}
+	if !y.based && s.Flags.Has(segment.ACK) && (s.Ack != 0 || !s.Flags.Has(segment.RST)) {
+		y.begin(s.Ack.Back(1), false)
+		y.sndNxt, y.sndUna = 1, 1
+	}
+	if !c.openerKnown {
+		c.guessOpener(s)
+	}
+}
+
+// guessOpener tells client from server without a SYN: the lower port serves, if
+// it is one of those that servers are given (RFC 6335 6); else whoever spoke first is the client.
+func (c *connection) guessOpener(s *segment.Segment) {
+	const firstDynamicPort = 32768 // where Linux begins; RFC 6335's 49152 and BSD's lie above
+	src, dst := c.flow.Sender(s.Dir), c.flow.Sender(s.Dir.Reverse())
+	c.openerKnown = true
+	switch {
+	case dst.Port < src.Port && dst.Port < firstDynamicPort:
+		c.opener, c.directionBy = s.Dir, DirectionByPort
+	case src.Port < dst.Port && src.Port < firstDynamicPort:
+		c.opener, c.directionBy = s.Dir.Reverse(), DirectionByPort
+	default:
+		c.opener, c.directionBy = s.Dir, DirectionByFirstPacket
+	}
+}
+
+// count takes what every segment of x adds to its totals.
+func (e *endpoint) count(s *segment.Segment) {
+	e.stats.Packets++
+	e.stats.Bytes += uint64(s.IPLen)
+	if s.Flags&(segment.SYN|segment.FIN|segment.RST) != 0 {
+		if s.Flags.Has(segment.SYN) {
+			e.stats.Syn++
+		}
+		if s.Flags.Has(segment.FIN) {
+			e.stats.Fin++
+		}
+		if s.Flags.Has(segment.RST) {
+			e.stats.Rst++
+		}
+	}
+	if s.Options.Has&segment.OptCut != 0 {
+		e.stats.TruncatedPackets++
+	}
+	switch s.Checksum {
+	case segment.ChecksumGood:
+		e.stats.ChecksumGood++
+	case segment.ChecksumBad:
+		e.stats.ChecksumBad++
+	case segment.ChecksumUnknown:
+	}
+}
+
+// corrupted is R10: a bad checksum is damage, and the segment was not received, where
+// the sender's checksums are good otherwise; where they are not, they are left to
+// its network card and say nothing.
+func (t *Tracker) corrupted(c *connection, s *segment.Segment, x *endpoint) bool {
+	if s.Checksum != segment.ChecksumBad || x.stats.ChecksumGood < 2*x.stats.ChecksumBad {
+		return false
+	}
+	t.sum.ChecksumBad++
+	c.note(t, s.Dir, Fact{Kind: FactBadChecksum, Mark: markOf(s)})
+	return true
+}
+
+// acceptable is RFC 9293 3.10.7.4, first and fifth check, as far as a tap can
+// make them: a segment that its receiver must refuse moves nothing.
+func (c *connection) acceptable(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) (Note, bool) {
+	switch {
+	case !s.Flags.Has(segment.ACK):
+		x.refused = r.mark
+		return NoteIgnored, false
+	case r.place == inWindow && r.ackPlace != ackAbsurd:
+		x.hasJump = false
+		return 0, true
+	case r.place == belowWindow && r.ackPlace != ackAbsurd:
+		return NoteRetransmission, r.end >= x.sndUna-(1<<30) && r.pos >= 0
+	}
+	// Far off. Either the segment is none of this connection's, or the capture lost
+	// much: then the next one continues it.
+	if x.hasJump && r.pos >= x.jump-fitWithin && r.pos <= x.jump+fitWithin {
+		x.hasJump = false
+		return 0, true
+	}
+	x.hasJump, x.jump = true, r.end
+	x.refused = r.mark
+	if r.ackPlace == ackAbsurd {
+		c.note(t, s.Dir, Fact{Kind: FactAckOfUnsent, Mark: r.mark, Bytes: r.ack - y.sndNxt})
+	}
+	if s.Flags.Has(segment.FIN) {
+		c.note(t, s.Dir, Fact{Kind: FactFinOutOfWindow, Mark: r.mark, Bytes: r.pos - x.sndNxt})
+	}
+	return NoteIgnored, false
+}
+
+// carrySyn takes data on a SYN or SYN-ACK (RFC 7413, RFC 9293 3.10.7.2).
+func (c *connection) carrySyn(t *Tracker, s *segment.Segment, x *endpoint) {
+	if s.PayloadLen == 0 {
+		return
+	}
+	added := x.stream.Add(reassembly.Range{Start: 1, End: 1 + int64(s.PayloadLen)}, t.cfg.MaxRanges)
+	x.stats.PayloadBytes += uint64(s.PayloadLen)
+	x.stats.StreamBytes += uint64(added.New)
+	x.sndNxt = max(x.sndNxt, 1+int64(s.PayloadLen))
+}
+
+// carry takes the payload of an acceptable segment.
+func (c *connection) carry(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) Note {
+	if r.keepalive || r.probe {
+		if r.keepalive {
+			x.stats.Keepalives++
+			c.note(t, s.Dir, Fact{Kind: FactKeepalive, Mark: r.mark, Gap: s.Time - x.lastAt})
+		}
+		return NoteKeepalive
+	}
+	if r.data.Len() == 0 {
+		x.sndNxt = max(x.sndNxt, r.pos)
+		return 0
+	}
+	x.stats.PayloadBytes += uint64(s.PayloadLen)
+	if x.finEnd != 0 && r.data.End > x.finEnd-1 {
+		return c.beyondFin(t, s, r, x)
+	}
+	added := x.stream.Add(r.data, t.cfg.MaxRanges)
+	x.stats.StreamBytes += uint64(added.New)
+	x.sndNxt = max(x.sndNxt, r.data.End)
+	if added.New > 0 {
+		if c.dataCount < 2 {
+			c.dataCount++
+		}
+		x.newDataAt = r.mark
+	}
+	var note Note
+	if added.Late {
+		x.stats.OutOfOrderPackets++
+		note |= NoteOutOfOrder
+	}
+	if added.Old > 0 {
+		note |= c.resent(t, s, r, added, x)
+	}
+	if y.finEnd != 0 && added.New > 0 {
+		c.dataAfterPeerFin(t, s, r, x, y)
+	}
+	if x.finEnd != 0 {
+		c.fillBelowFin(r, x, y)
+	}
+	return note
+}
+
+// resent counts octets sent again.
+func (c *connection) resent(t *Tracker, s *segment.Segment, r *reading, added reassembly.Added, x *endpoint) Note {
+	x.stats.RetransmittedPackets++
+	x.stats.RetransmittedBytes += uint64(added.Old)
+	gap := s.Time - x.lastAt
+	if r.data.Start <= x.sndUna && r.data.End > x.sndUna { // the oldest octet still unacknowledged
+		x.oldestSent++
+		gap = s.Time - x.oldestAt
+		x.oldestAt, x.oldestGap = s.Time, gap
+	}
+	c.note(t, s.Dir, Fact{Kind: FactRetransmission, Mark: r.mark, Bytes: added.Old, Gap: gap})
+	// R5: an ACK of the FIN did not arrive if what lies below it is still being sent.
+	if a := &x.at[RcvAckFin]; a.grade == provisional && r.mark.At-a.mark.At > c.roundTrip() {
+		a.withdraw()
+	}
+	return NoteRetransmission
+}
+
+// acknowledgeSyn moves what a SYN-ACK acknowledges.
+func (c *connection) acknowledgeSyn(r *reading, x, y *endpoint) {
+	if r.ackPlace == ackNew {
+		y.sndUna = r.ack
+		y.stream.Ack(r.ack)
+	}
+}
+
+// acknowledge takes the ACK of an acceptable segment.
+func (c *connection) acknowledge(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) Note {
+	var note Note
+	switch r.ackPlace {
+	case ackNew:
+		note = c.advanceUna(t, s, r, x, y)
+	case ackAhead:
+		// Once it may be forged; twice, or with the numbers going on, octets passed that
+		// the capture does not have.
+		if x.ahead != 0 && r.ack >= x.ahead {
+			y.sndNxt = r.ack
+			note = c.advanceUna(t, s, r, x, y)
+		}
+		x.ahead = r.ack
+		note |= NoteUnseenAck
+	case ackOld:
+		note = c.challenge(t, s, r, x, y)
+	case ackNone, ackAbsurd:
+	}
+	if r.ackPlace != ackAhead && (!x.acked || r.ack > x.rcvNxt) {
+		x.acked, x.rcvNxt, x.rcvNxtAt = true, r.ack, r.mark
+	}
+	return note
+}
+
+// advanceUna takes an acknowledgement of something new.
+func (c *connection) advanceUna(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) Note {
+	y.sndUna = r.ack
+	y.oldestSent, y.oldestAt, y.oldestGap = 1, s.Time, 0
+	x.acked, x.rcvNxt, x.rcvNxtAt = true, max(x.rcvNxt, r.ack), r.mark
+	x.ahead = 0
+	upTo := r.ack
+	if y.finEnd != 0 && upTo >= y.finEnd {
+		upTo = y.finEnd - 1
+	}
+	if unseen := y.stream.Ack(upTo); unseen > 0 {
+		y.stats.UnseenAcks++
+		c.note(t, s.Dir, Fact{Kind: FactAckOfUnseen, Mark: r.mark, Bytes: unseen})
+		return NoteUnseenAck
+	}
+	return 0
+}
+
+// challenge recognises a challenge ACK (RFC 5961): a bare ACK of what was acknowledged
+// before, right after a segment of the peer that had to be refused.
+func (c *connection) challenge(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) Note {
+	if !y.refused.Seen() || s.PayloadLen > 0 || r.pos != x.sndNxt || s.Time-y.refused.At > c.roundTrip() {
+		return 0
+	}
+	c.note(t, s.Dir, Fact{Kind: FactChallengeAck, Mark: r.mark, Cause: y.refused})
+	c.challenged(y)
+	y.refused = Mark{}
+	return NoteChallengeAck
+}
+
+// advertise takes the window.
+func (c *connection) advertise(t *Tracker, s *segment.Segment, r *reading, x *endpoint) Note {
+	x.wnd, x.maxWnd = r.window, max(x.maxWnd, r.window)
+	switch {
+	case s.Window == 0:
+		if !x.closedAt.Seen() {
+			x.closedAt = r.mark
+			x.stats.ZeroWindows++
+			c.note(t, s.Dir, Fact{Kind: FactZeroWindow, Mark: r.mark})
+		}
+		return NoteZeroWindow
+	case x.closedAt.Seen():
+		c.note(t, s.Dir, Fact{Kind: FactWindowOpened, Mark: r.mark, Cause: x.closedAt, Gap: s.Time - x.closedAt.At})
+		x.closedAt = Mark{}
+	}
+	return 0
+}

@@ -1,0 +1,124 @@
+package tracker
+
+import (
+	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/reassembly"
+)
+
+// place is where a segment's octets lie in its receiver's window
+// (RFC 9293 3.10.7.4, first check).
+type place uint8
+
+const (
+	inWindow    place = iota
+	belowWindow       // wholly old: a retransmission or a stray
+	aboveWindow
+)
+
+// ackPlace is where an acknowledgement lies among what its receiver has sent.
+type ackPlace uint8
+
+const (
+	ackNone   ackPlace = iota // no ACK flag
+	ackOld                    // at or below SND.UNA
+	ackNew                    // above SND.UNA, at or below SND.NXT
+	ackAhead                  // above all that was captured, within what its sender allowed: unseen octets
+	ackAbsurd                 // beyond that
+)
+
+// reading is what a segment is, before anything is changed by it.
+type reading struct {
+	mark      Mark
+	pos, end  int64            // of the segment, SYN and FIN counted
+	data      reassembly.Range // its payload
+	ack       int64            // in the peer's positions, if ackPlace is not ackNone
+	place     place
+	ackPlace  ackPlace
+	window    WindowBytes
+	keepalive bool
+	probe     bool // a zero-window probe that carries nothing new
+}
+
+// classify states what s, sent by x, is to the receiver y. Both are based.
+func classify(s *segment.Segment, x, y *endpoint) reading {
+	r := reading{mark: markOf(s), pos: x.position(s.Seq), window: x.scale(s, y)}
+	r.end = r.pos + int64(s.Len())
+	r.data.Start = r.pos
+	if s.Flags.Has(segment.SYN) {
+		r.data.Start++
+	}
+	r.data.End = r.data.Start + int64(s.PayloadLen)
+
+	// The receiver's window begins at the ack it last sent, as far as the tap
+	// saw it, and has its largest size, for an earlier advertisement may be in use.
+	low := x.sndUna
+	if y.acked {
+		low = max(low, y.rcvNxt)
+	}
+	high := max(x.sndNxt, low+int64(max(y.maxWnd, 65535)))
+	switch {
+	case r.pos > high:
+		r.place = aboveWindow
+	case r.end < low-int64(max(y.maxWnd, 65535)):
+		r.place = belowWindow
+	}
+
+	if s.Flags.Has(segment.ACK) {
+		r.ack = y.position(s.Ack)
+		switch {
+		case r.ack <= y.sndUna:
+			r.ackPlace = ackOld
+		case r.ack <= y.sndNxt:
+			r.ackPlace = ackNew
+		case r.ack <= max(y.sndNxt, y.sndUna+int64(max(x.maxWnd, 65535)))+1:
+			r.ackPlace = ackAhead
+		default:
+			r.ackPlace = ackAbsurd
+		}
+	}
+
+	control := s.Flags&(segment.SYN|segment.FIN|segment.RST) != 0
+	if !control && s.PayloadLen <= 1 && r.pos == x.sndNxt-1 && x.finEnd == 0 && s.Flags.Has(segment.ACK) && x.sndNxt > 1 {
+		// RFC 9293 3.8.4: SEG.SEQ = SND.NXT-1, with or without one garbage octet.
+		switch {
+		case y.wnd == 0 && y.acked:
+			r.probe = true
+		case x.sndUna >= x.sndNxt && s.Time-x.lastAt >= minKeepaliveIdle:
+			r.keepalive = true
+		}
+	}
+	return r
+}
+
+// fingerprintOf hashes all that two captures of one transmission share. TTL, MAC
+// addresses and VLAN tags differ on a routed mirror port and stay out.
+func fingerprintOf(s *segment.Segment) uint64 {
+	h := uint64(s.Seq)<<32 | uint64(s.Ack)
+	h = (h ^ uint64(s.IPID)<<48 ^ uint64(s.PayloadLen)<<16 ^ uint64(s.Flags)) * 0x9e3779b97f4a7c15
+	h ^= h >> 29
+	h = (h ^ uint64(s.Options.TSVal)<<32 ^ uint64(s.Options.TSEcr) ^ uint64(s.Window)<<24) * 0xbf58476d1ce4e5b9
+	h ^= h >> 32
+	for _, b := range s.Options.SACK[:s.Options.SACKs] {
+		h = (h ^ uint64(b.Left)<<32 ^ uint64(b.Right)) * 0x94d049bb133111eb
+	}
+	return h | 1 // 0 marks an empty slot
+}
+
+// seenBefore reports whether s is a second capture of one of the last segments
+// of its sender, and remembers it. Without an IP identification only segments
+// within the same millisecond count: nothing is retransmitted that fast.
+func (e *endpoint) seenBefore(s *segment.Segment) bool {
+	h := fingerprintOf(s)
+	limit := duplicateWithin
+	if !s.HasIPID {
+		limit = duplicateWithinNoID
+	}
+	for i := range e.recent {
+		if f := &e.recent[i]; f.hash == h && s.Time-f.at <= limit && s.Time-f.at >= -limit {
+			return true
+		}
+	}
+	e.recent[e.recentNext] = fingerprint{hash: h, at: s.Time}
+	e.recentNext = (e.recentNext + 1) % uint8(len(e.recent))
+	return false
+}

@@ -1,0 +1,136 @@
+package tracker
+
+import "github.com/tcplife/tcplife/internal/segment"
+
+// onFin takes an acceptable FIN of x (RFC 9293 3.10.7.4, eighth check, seen from
+// between the two).
+func (c *connection) onFin(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) {
+	copyOf := transmission{mark: r.mark, tsVal: s.Options.TSVal, hasTS: s.Options.Has&segment.OptTimestamps != 0}
+	switch {
+	case x.finEnd == 0:
+		c.firstFin(t, s, r, x, y)
+	case r.end != x.finEnd:
+		c.note(t, s.Dir, Fact{Kind: FactFinMoved, Mark: r.mark, Cause: x.fin.kept[0].mark, Bytes: r.end - x.finEnd})
+		return
+	default:
+		c.finAgain(t, s, r, x, y)
+	}
+	x.fin.add(copyOf)
+	if y.acked && y.rcvNxt >= x.finEnd && y.at[RcvFin].grade != confirmed {
+		// Its acknowledgement was captured first.
+		y.at[RcvFin].set(r.mark, confirmed)
+		y.at[RcvFin].advance(y.rcvNxtAt)
+	}
+}
+
+func (c *connection) firstFin(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) {
+	if y.finEnd == 0 {
+		c.finPhase = c.phase()
+	}
+	x.finEnd = r.end
+	x.sndNxt = max(x.sndNxt, r.end)
+	x.at[SndFin].set(r.mark, observed)
+	x.stats.FinSent = r.mark
+	c.note(t, s.Dir, Fact{Kind: FactFin, Mark: r.mark, Bytes: int64(s.PayloadLen)})
+	if x.stream.Contiguous(r.end - 1) {
+		y.at[RcvFin].set(r.mark, provisional)
+	} else {
+		c.note(t, s.Dir, Fact{Kind: FactFinWithHole, Mark: r.mark, Bytes: r.data.Start - x.stream.Next()})
+	}
+}
+
+// finAgain takes another copy of x's FIN.
+func (c *connection) finAgain(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) {
+	last := x.fin.last()
+	gap := r.mark.At - last.mark.At
+	if gap >= minResend {
+		c.note(t, s.Dir, Fact{Kind: FactFinRetransmitted, Mark: r.mark, Cause: last.mark, Gap: gap})
+		if s.PayloadLen == 0 {
+			x.stats.RetransmittedPackets++
+		}
+	}
+	// R5: whoever sends its FIN again later than a round trip did not get the ACK.
+	// The network's copy of the FIN carries the timestamp of the original.
+	networkCopy := last.hasTS && s.Options.Has&segment.OptTimestamps != 0 && last.tsVal == s.Options.TSVal
+	if a := &x.at[RcvAckFin]; !networkCopy && a.grade == provisional && r.mark.At-a.mark.At > c.roundTrip() {
+		a.withdraw()
+	}
+	if got := &y.at[RcvFin]; got.grade != confirmed && x.stream.Contiguous(x.finEnd-1) {
+		got.set(r.mark, provisional)
+	}
+}
+
+// answerFin takes what a segment of x tells of its receipt of y's FIN, and of
+// y's receipt of the ACK.
+func (c *connection) answerFin(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) {
+	got := &x.at[RcvFin]
+	if r.ack < y.finEnd {
+		if got.grade != confirmed {
+			x.unaware = r.mark // R4
+		}
+		return
+	}
+	if got.grade != confirmed {
+		c.confirmFin(s, x, y)
+	} else if s.PayloadLen == 0 && y.fin.n > 1 && y.fin.last().mark.Packet > x.reackAt.Packet && y.fin.last().mark.Packet > x.rcvNxtAt.Packet {
+		// RFC 9293 3.10.7.4: a FIN again is acknowledged again and, in TIME_WAIT, restarts 2 MSL.
+		x.reacks++
+		x.reackAt = r.mark
+		if x.has(RcvAckFin) && x.has(SndFin) {
+			c.note(t, s.Dir, Fact{Kind: FactTimeWaitRestarted, Mark: r.mark, Cause: y.fin.last().mark})
+		}
+	}
+	if a := &y.at[RcvAckFin]; !a.happened() {
+		a.set(r.mark, provisional)
+	}
+}
+
+// confirmFin dates x's receipt of y's FIN, now that x acknowledged it (R2, R3, R4).
+func (c *connection) confirmFin(s *segment.Segment, x, y *endpoint) {
+	dsack := false
+	if s.Options.SACKs > 0 { // RFC 2883: the first block reports what came twice
+		b := s.Options.SACK[0]
+		dsack = y.position(b.Right) == y.finEnd && y.position(b.Left) < y.finEnd && y.position(b.Right) <= y.position(s.Ack)
+	}
+	echo, hasEcho := s.Options.TSEcr, s.Options.Has&segment.OptTimestamps != 0 && y.fin.n > 1
+	mark, ok := y.fin.effective(echo, hasEcho, dsack)
+	if !ok {
+		return
+	}
+	if y.filler.Packet > mark.Packet && !dsack { // the FIN overtook data: it counts when the hole is filled
+		mark = y.filler
+	}
+	x.at[RcvFin].set(mark, confirmed)
+	if x.unaware.Packet > mark.Packet {
+		x.at[RcvFin].postpone(x.unaware)
+	}
+}
+
+// fillBelowFin takes data of x below its own FIN: the FIN may have waited for them.
+func (c *connection) fillBelowFin(r *reading, x, y *endpoint) {
+	if y.acked && y.rcvNxt >= r.data.End {
+		return
+	}
+	x.filler = r.mark
+	if got := &y.at[RcvFin]; !got.happened() && x.stream.Contiguous(x.finEnd-1) {
+		got.set(r.mark, provisional)
+	}
+}
+
+// beyondFin takes octets that x sent after its own FIN (RFC 9293 3.6: none may follow).
+func (c *connection) beyondFin(t *Tracker, s *segment.Segment, r *reading, x *endpoint) Note {
+	c.note(t, s.Dir, Fact{Kind: FactDataAfterOwnFin, Mark: r.mark, Cause: x.at[SndFin].mark, Bytes: r.data.End - (x.finEnd - 1)})
+	x.refused = r.mark
+	return NoteIgnored
+}
+
+// dataAfterPeerFin takes new data of x after y's FIN had passed: a half-close in
+// use, or data that meet a closed socket.
+func (c *connection) dataAfterPeerFin(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) {
+	fin := y.at[SndFin].mark
+	c.note(t, s.Dir, Fact{Kind: FactDataAfterPeerFin, Mark: r.mark, Cause: fin, Bytes: r.data.Len()})
+	if x.at[RcvFin].grade == confirmed && !x.halfClosed {
+		x.halfClosed = true
+		c.note(t, s.Dir, Fact{Kind: FactHalfCloseData, Mark: r.mark, Cause: fin, Bytes: r.data.Len()})
+	}
+}

@@ -1,0 +1,63 @@
+package tracker
+
+import "time"
+
+// Config holds every number of the tracker that a person might argue with.
+type Config struct {
+	// TimeWait is how long TIME_WAIT lasts: 2 MSL. See Profiles.
+	TimeWait time.Duration
+	// Linger is how long a closed connection still takes its stragglers. A segment
+	// lives no longer than MSL, 2 minutes (RFC 9293 3.4.2).
+	Linger time.Duration
+	// Attempt is how long after its last SYN an unanswered attempt is given up:
+	// R2 for SYN is at least 3 minutes (RFC 9293 MUST-23), and a bit.
+	Attempt time.Duration
+	// MaxConnections bounds the table. Over it the least useful connection leaves
+	// early: closed ones first, then those not heard of for longest. Counted as Evicted.
+	MaxConnections int
+	// MaxFacts bounds the notable facts of one connection.
+	MaxFacts int
+	// MaxRanges bounds the holes remembered per direction.
+	MaxRanges int
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		TimeWait:       Profiles["linux"],
+		Linger:         2 * time.Minute,
+		Attempt:        190 * time.Second,
+		MaxConnections: 4_000_000,
+		MaxFacts:       64,
+		MaxRanges:      256,
+	}
+}
+
+// Profiles are the lengths of TIME_WAIT by name: RFC 9293's 2 MSL of 2 minutes
+// each, and what systems use (Linux TCP_TIMEWAIT_LEN; FreeBSD net.inet.tcp.msl
+// of 30 s, twice; Windows TcpTimedWaitDelay's default since Vista).
+var Profiles = map[string]time.Duration{
+	"rfc":     4 * time.Minute,
+	"linux":   time.Minute,
+	"bsd":     time.Minute,
+	"windows": 2 * time.Minute,
+}
+
+const (
+	// minKeepaliveIdle: a probe below SND.NXT sooner than this after the last segment
+	// is a window probe or a retransmission; no stack sends keep-alives that often.
+	minKeepaliveIdle = int64(time.Second)
+	// duplicateWithin: two captures of one packet with the same IP identification
+	// lie this close together.
+	duplicateWithin = int64(5 * time.Millisecond)
+	// duplicateWithinNoID is the same where the packet has no identification.
+	duplicateWithinNoID = int64(time.Millisecond)
+	// minResend: the same control segment again sooner than this is the network's copy, not
+	// a retransmission; no timer in use is shorter (Linux's 200 ms minimum less its jitter).
+	minResend = int64(150 * time.Millisecond)
+	// startGrace: a connection that seems to begin at its SYN-ACK this long after the
+	// trace began lost its SYN to the capture, not to the trace's beginning.
+	startGrace = int64(3 * time.Second)
+	// answerWithin: a FIN is acknowledged within this; delayed ACKs take at most 500 ms (RFC 9293 MUST-40).
+	answerWithin = int64(time.Second)
+)

@@ -1,0 +1,108 @@
+package tracker
+
+import (
+	"time"
+
+	"github.com/tcplife/tcplife/internal/segment"
+)
+
+// connection is one live incarnation of a 4-tuple. Its rules live elsewhere:
+// which segments are its own in incarnation.go, what they mean in classify.go
+// and apply.go, what follows for the states in path.go.
+type connection struct {
+	flow        segment.Flow
+	ends        [2]endpoint // by segment.Direction: ends[AtoB] is flow.A
+	incarnation int
+	previous    *connection // the incarnation before, kept for its stragglers
+	// tentative: a SYN met a connection that may still live; no answer told yet
+	// whether it opened this one (R8).
+	tentative bool
+
+	opener       segment.Direction // who sent the first SYN, if openerKnown
+	openerKnown  bool
+	directionBy  DirectionEvidence
+	simultaneous bool
+	fastOpen     bool
+	sawStart     bool // the SYN was captured, or its absence is the capture's fault
+
+	path        Path
+	first, last Mark
+	handshake   Handshake
+	rtt         int64 // nanoseconds, tap to both ends and back; 0 = not known
+	dataCount   int   // data segments, saturating at 2
+	refusedBy   Mark  // the RST that answered the SYN
+	finPhase    Phase // how far the conversation had come when the first FIN passed
+
+	facts        []Fact
+	factsDropped int
+	duplicates   uint64
+
+	deadline   int64 // when the record can leave; 0 = it must wait for more
+	inQueue    bool
+	gone       bool
+	reason     EndReason
+	cutAt      int64 // trace time when the record left
+	lastClosed int64 // Closed.At of the incarnation before
+}
+
+// assumedRTT is the round trip where the capture shows none: longer than nearly
+// all paths inside a continent, shorter than any retransmission timeout
+// (RFC 6298 allows no less than 1 s, the shortest in use is 200 ms).
+const assumedRTT = int64(100 * time.Millisecond)
+
+// roundTrip is how long a segment may take from the tap to its receiver and the
+// answer back to the tap, in nanoseconds.
+func (c *connection) roundTrip() int64 {
+	if c.rtt > 0 {
+		return c.rtt
+	}
+	return assumedRTT
+}
+
+// role returns the role of the end that sends in direction d.
+func (c *connection) role(d segment.Direction) Role {
+	if d == c.opener {
+		return Client
+	}
+	return Server
+}
+
+// phase says how far the conversation has come.
+func (c *connection) phase() Phase {
+	a, b := &c.ends[0], &c.ends[1]
+	switch {
+	case a.has(RcvAckFin) && b.has(RcvAckFin):
+		return PhaseTimeWait
+	case a.finEnd != 0 || b.finEnd != 0:
+		return PhaseClosing
+	case c.dataCount > 1:
+		return PhaseLater
+	case c.dataCount == 1:
+		return PhasePostPsh
+	case a.has(RcvSynAck) || b.has(RcvSynAck) || a.has(RcvAckSyn) || b.has(RcvAckSyn):
+		return PhasePostAck
+	case c.sawStart || a.has(SndSyn) || b.has(SndSyn):
+		return PhasePostSyn
+	default:
+		return PhaseLater // joined late: data may have passed before
+	}
+}
+
+// maxFactsOfKind bounds how many facts of one kind an endpoint records, so
+// that a thousand retransmissions do not hide the RST behind them.
+const maxFactsOfKind = 8
+
+// note records a fact, within bounds, and returns its index+1, 0 if it was dropped.
+func (c *connection) note(t *Tracker, d segment.Direction, f Fact) int {
+	e := &c.ends[d]
+	if e.factsOfKind[f.Kind] >= maxFactsOfKind || len(c.facts) >= t.cfg.MaxFacts {
+		c.factsDropped++
+		return 0
+	}
+	e.factsOfKind[f.Kind]++
+	f.Role = Role(d) // the direction for now; record() turns it into a role
+	c.facts = append(c.facts, f)
+	return len(c.facts)
+}
+
+func markOf(s *segment.Segment) Mark { return Mark{Packet: s.Number, File: s.File, At: s.Time} }

@@ -1,0 +1,115 @@
+package tracker
+
+import (
+	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/internal/seq"
+	"github.com/tcplife/tcplife/reassembly"
+)
+
+// WindowBytes is a receive window after scaling.
+type WindowBytes int64
+
+// unscaledWindow stands in for a window whose scale the capture did not show:
+// the largest that RFC 7323 2.3 allows, so that nothing is called out of window
+// for want of a SYN.
+const unscaledWindow WindowBytes = 65535 << 14
+
+// endpoint is one end of a live connection. Positions are 64-bit and count from
+// the initial sequence number: SYN is octet 0, data begin at 1.
+type endpoint struct {
+	base  seq.Num // the sequence number of position 0, if based
+	based bool
+	// isnKnown: base is the ISN, from a SYN or from the ACK of one.
+	isnKnown bool
+
+	sndNxt int64 // end of the highest octet it sent and that was believed, or that the peer proved
+	sndUna int64 // highest acknowledgement by the peer; sndUna <= sndNxt
+	stream reassembly.Assembler
+
+	acked    bool  // it sent an ACK: rcvNxt is valid
+	rcvNxt   int64 // highest acknowledgement it sent, in the peer's positions: its own claim of RCV.NXT
+	rcvNxtAt Mark  // the segment that first claimed it
+	ahead    int64 // an acknowledgement beyond all that was seen of the peer, not repeated yet; 0 = none
+
+	wnd, maxWnd WindowBytes // last and largest window it advertised
+	closedAt    Mark        // when its window closed, while it is closed
+
+	jump    int64 // end of a segment far outside the window, believed if the next one continues it; 0 = none
+	hasJump bool
+
+	syn, synAck, fin copies
+	finEnd           int64 // position after its FIN; 0 = none seen
+	lastSyn          Mark  // its last SYN: sent unaware of any SYN-ACK (R4)
+	unaware          Mark  // its last segment that acknowledged less than the peer's FIN since that passed (R4)
+	filler           Mark  // its last data below its FIN, sent after the FIN, that the peer had not acknowledged (R3)
+
+	at [numEvents]milestone
+
+	oldestSent  int   // transmissions of the octet at sndUna
+	oldestAt    int64 // when it was last sent
+	oldestGap   int64 // between its last two transmissions
+	newDataAt   Mark  // last segment with octets never sent before
+	lastAt      int64 // when it last sent anything
+	refused     Mark  // its last segment that the peer had to refuse (SYN, RST or ACK out of place)
+	resetFact   int   // index+1 in facts of the RST that closed this end
+	ownReset    int   // index+1 in facts of the RST this end sent
+	reacks      int   // how often it acknowledged the peer's FIN again
+	reackAt     Mark
+	recent      [4]fingerprint
+	recentNext  uint8
+	halfClosed  bool // data after the peer's FIN were told
+	tsOffered   bool
+	goodSums    uint32
+	badSums     uint32
+	factsOfKind [numFactKinds]uint8
+
+	stats Endpoint
+}
+
+// fingerprint is what tells a segment captured twice from one sent twice.
+type fingerprint struct {
+	hash uint64
+	at   int64
+}
+
+// has reports whether event happened at this end, as far as can be told now.
+func (e *endpoint) has(event Event) bool { return e.at[event].happened() }
+
+// begin fixes the origin of the stream.
+func (e *endpoint) begin(base seq.Num, isn bool) {
+	e.base, e.based, e.isnKnown = base, true, isn
+	e.sndNxt, e.sndUna = 0, 0
+	e.stream.Begin(1)
+}
+
+// position unwraps a sequence number of this end's stream.
+func (e *endpoint) position(n seq.Num) int64 { return n.Unwrap(e.base, e.sndNxt) }
+
+// isOpener reports whether this end opened actively: it sent a SYN, or its SYN
+// was acknowledged.
+func (e *endpoint) isOpener() bool { return e.at[SndSyn].happened() }
+
+// outOfReset reports whether it took part in an effective RST.
+func (e *endpoint) wasReset() bool { return e.has(SndRst) || e.has(RcvRst) }
+
+// done reports whether nothing is left for this end to do: reset, or both FINs
+// exchanged as far as this end is concerned.
+func (e *endpoint) done() bool {
+	return e.wasReset() || e.has(SndFin) && e.has(RcvAckFin) && e.has(RcvFin)
+}
+
+// scale returns the window a segment of this end advertises.
+func (e *endpoint) scale(s *segment.Segment, peer *endpoint) WindowBytes {
+	switch {
+	case s.Flags.Has(segment.SYN):
+		return WindowBytes(s.Window) // RFC 7323 2.2: never scaled
+	case e.stats.HasWindowScale && peer.stats.HasWindowScale:
+		return WindowBytes(s.Window) << min(e.stats.WindowScale, 14)
+	case e.stats.Syn > 0 && peer.stats.Syn > 0:
+		return WindowBytes(s.Window)
+	case s.Window == 0:
+		return 0
+	default:
+		return unscaledWindow
+	}
+}

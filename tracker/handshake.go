@@ -1,0 +1,202 @@
+package tracker
+
+import "github.com/tcplife/tcplife/internal/segment"
+
+// onSyn takes a SYN without ACK from x.
+func (c *connection) onSyn(t *Tracker, s *segment.Segment, x, y *endpoint) Note {
+	m := markOf(s)
+	if !x.based {
+		x.begin(s.Seq, true)
+	}
+	if x.syn.n > 0 && x.at[RcvSynAck].grade == confirmed {
+		// The SYN of an open connection again: the peer answers with a challenge ACK.
+		x.refused = m
+		return NoteIgnored
+	}
+	x.isnKnown = true
+	x.sndNxt = max(x.sndNxt, 1)
+	x.wnd, x.maxWnd = WindowBytes(s.Window), max(x.maxWnd, WindowBytes(s.Window))
+	if !c.openerKnown {
+		c.opener, c.openerKnown, c.sawStart = s.Dir, true, true
+	}
+	if c.directionBy != DirectionBySyn && !y.has(SndSyn) { // a SYN outranks what was guessed before it
+		c.opener, c.openerKnown, c.sawStart, c.directionBy = s.Dir, true, true, DirectionBySyn
+	}
+	var note Note
+	if last := x.syn.last(); last != nil {
+		c.note(t, s.Dir, Fact{Kind: FactSynRetransmitted, Mark: m, Cause: last.mark, Gap: m.At - last.mark.At})
+		c.handshake.SynRetries++
+		note = NoteRetransmission
+		if c.tentative && m.At-last.mark.At >= minResend {
+			c.confirm() // whoever forges a SYN does not wait and repeat it
+		}
+	} else {
+		x.readSynOptions(s)
+		c.note(t, s.Dir, Fact{Kind: FactSyn, Mark: m})
+		x.at[SndSyn].set(m, observed)
+		if y.syn.n > 0 && y.synAck.n == 0 && x.synAck.n == 0 {
+			c.simultaneous = true
+		}
+	}
+	x.syn.add(transmission{mark: m, tsVal: s.Options.TSVal, hasTS: s.Options.Has&segment.OptTimestamps != 0})
+	x.lastSyn = m
+	c.handshake.Syn = x.syn.kept[0].mark
+	if !c.tentative && c.previous != nil {
+		c.confirm()
+	}
+	return note
+}
+
+// onSynAck takes a SYN-ACK from x, which answers a SYN of y.
+func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) Note {
+	m := markOf(s)
+	if y.based && y.has(SndSyn) {
+		if ack := y.position(s.Ack); ack < 1 || ack > max(y.sndNxt, 1) {
+			// RFC 9293 3.10.7.3, first check: y answers by a RST and stays where it is.
+			c.note(t, s.Dir, Fact{Kind: FactSynAckWrongAck, Mark: m, Bytes: ack - 1})
+			x.refused = m
+			return NoteIgnored
+		}
+	}
+	if x.isnKnown && x.base != s.Seq {
+		if y.at[RcvSynAck].grade == confirmed {
+			x.refused = m
+			return NoteIgnored
+		}
+		c.note(t, s.Dir, Fact{Kind: FactSynAckISNChanged, Mark: m, Cause: x.at[RcvSyn].mark})
+		x.begin(s.Seq, true)
+		x.synAck = copies{}
+	}
+	if !x.based {
+		x.begin(s.Seq, true)
+	}
+	x.isnKnown = true
+	x.sndNxt = max(x.sndNxt, 1)
+	x.wnd, x.maxWnd = WindowBytes(s.Window), max(x.maxWnd, WindowBytes(s.Window))
+	if !y.based {
+		y.begin(s.Ack.Back(1), true) // its ISN is one below, unless it sent data in the SYN
+		y.sndNxt = 1
+	}
+	if !y.has(SndSyn) { // the SYN was not captured: it was sent before this
+		y.at[SndSyn].set(m, confirmed)
+		y.at[SndSyn].advance(m)
+		c.sawStart = t.now-t.sum.First.At > startGrace
+	}
+	if !c.openerKnown {
+		c.opener, c.openerKnown, c.directionBy = s.Dir.Reverse(), true, DirectionBySynAck
+	}
+	ack := y.position(s.Ack)
+	y.sndUna = max(y.sndUna, ack)
+	if y.sndUna > 1 && y.stats.PayloadBytes > 0 && !y.has(RcvSynAck) {
+		c.fastOpen = true
+	}
+	x.acked, x.rcvNxt, x.rcvNxtAt = true, max(x.rcvNxt, ack), m
+
+	var note Note
+	if last := x.synAck.last(); last != nil {
+		c.note(t, s.Dir, Fact{Kind: FactSynAckRetransmitted, Mark: m, Cause: last.mark, Gap: m.At - last.mark.At})
+		c.handshake.SynAckRetries++
+		note = NoteRetransmission
+		// R5: the ACK that had passed did not arrive, or was not taken.
+		if a := &x.at[RcvAckSyn]; a.grade == provisional && m.At-a.mark.At > c.roundTrip() {
+			c.note(t, s.Dir, Fact{Kind: FactAckIgnored, Mark: m, Cause: a.mark, Gap: m.At - a.mark.At})
+			a.withdraw()
+		}
+	} else {
+		x.readSynOptions(s)
+		c.note(t, s.Dir, Fact{Kind: FactSynAck, Mark: m})
+		c.receivedSyn(s, m, x, y)
+	}
+	x.synAck.add(transmission{mark: m, tsVal: s.Options.TSVal, hasTS: s.Options.Has&segment.OptTimestamps != 0})
+	c.handshake.SynAck = x.synAck.kept[0].mark
+	if old := c.previous; old != nil {
+		c.confirm()
+		if e := &old.ends[s.Dir]; !e.has(Replace) {
+			if old.inTimeWait() {
+				c.note(t, s.Dir, Fact{Kind: FactTimeWaitReused, Mark: m, Cause: c.first})
+			}
+			e.at[Replace].set(m, confirmed)
+		}
+	}
+	return note
+}
+
+// receivedSyn dates the receipt of y's SYN that x's first SYN-ACK proves (R1, R3).
+func (c *connection) receivedSyn(s *segment.Segment, m Mark, x, y *endpoint) {
+	r := &x.at[RcvSyn]
+	if mark, ok := y.syn.effective(s.Options.TSEcr, s.Options.Has&segment.OptTimestamps != 0, false); ok {
+		r.set(mark, confirmed)
+	} else {
+		r.set(m, confirmed)
+		r.advance(m)
+	}
+	if x.has(SndSyn) { // simultaneous open: its own SYN went first
+		r.postpone(x.syn.kept[0].mark)
+	}
+}
+
+// onHandshakeAck takes what an ordinary segment of x, acknowledging y's SYN, tells of the opening.
+func (c *connection) onHandshakeAck(s *segment.Segment, r *reading, x, y *endpoint) {
+	rst := s.Flags.Has(segment.RST)
+	if a := &y.at[RcvAckSyn]; y.synAck.n > 0 && r.ack >= 1 && !a.happened() && !rst {
+		a.set(r.mark, provisional)
+		if !c.handshake.Ack.Seen() {
+			c.handshake.Ack = r.mark
+			c.measure(x, y)
+		}
+	}
+	opened := &x.at[RcvSynAck]
+	if x.has(SndSyn) && !x.has(RcvSyn) && opened.grade != confirmed && y.based && !rst {
+		echo, hasEcho := s.Options.TSEcr, s.Options.Has&segment.OptTimestamps != 0
+		if mark, ok := y.synAck.effective(echo, hasEcho, false); ok {
+			opened.set(mark, confirmed)
+			opened.postpone(x.lastSyn)
+		} else { // the SYN-ACK was not captured
+			opened.set(r.mark, confirmed)
+			opened.advance(r.mark)
+			if syn := x.syn.last(); syn != nil && !y.has(RcvSyn) && !y.has(SndSyn) {
+				y.at[RcvSyn].set(syn.mark, confirmed)
+				y.at[RcvAckSyn].set(r.mark, provisional)
+			}
+		}
+	}
+}
+
+// confirmOpen takes what an ordinary segment of x tells of x's own opening: in
+// SYN_RCVD it could not have sent it.
+func (c *connection) confirmOpen(s *segment.Segment, r *reading, x *endpoint) {
+	a := &x.at[RcvAckSyn]
+	switch {
+	case !x.has(RcvSyn) || a.grade == confirmed:
+	case a.happened():
+		a.grade = confirmed
+	case c.fastOpen: // data may be sent in SYN_RCVD (RFC 7413)
+	case s.PayloadLen > 0 || r.ack > 1 || s.Flags.Has(segment.FIN):
+		a.set(r.mark, confirmed)
+		a.advance(r.mark)
+	}
+}
+
+// measure takes the round trip from the handshake: the copies that belong together.
+func (c *connection) measure(x, y *endpoint) {
+	syn, synAck := x.syn.last(), y.synAck.last()
+	if mark := y.at[RcvSyn].mark; mark.Seen() && x.syn.n > 0 {
+		c.handshake.Syn = mark
+	}
+	if syn == nil || synAck == nil {
+		return
+	}
+	if rtt := c.handshake.Ack.At - c.handshake.Syn.At; rtt > 0 && x.syn.n == 1 && y.synAck.n == 1 {
+		c.rtt = rtt
+	}
+}
+
+// readSynOptions takes what SYN and SYN-ACK negotiate.
+func (e *endpoint) readSynOptions(s *segment.Segment) {
+	o := &s.Options
+	e.stats.ISNKnown, e.stats.ISN = true, uint32(s.Seq)
+	e.stats.HasMSS, e.stats.MSS = o.Has&segment.OptMSS != 0, o.MSS
+	e.stats.HasWindowScale, e.stats.WindowScale = o.Has&segment.OptWindowScale != 0, o.WindowScale
+	e.stats.SACKPermitted = o.Has&segment.OptSACKPermitted != 0
+	e.stats.Timestamps = o.Has&segment.OptTimestamps != 0
+}

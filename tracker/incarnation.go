@@ -1,0 +1,180 @@
+package tracker
+
+import "github.com/tcplife/tcplife/internal/segment"
+
+// incarnationFor finds the connection a segment belongs to, or opens one.
+// The same SYN again is the same connection; a SYN with another ISN is judged by
+// what it meets; all else goes to the incarnation whose numbers it fits
+// (R8). Idle alone never splits a connection.
+func (t *Tracker) incarnationFor(s *segment.Segment) *connection {
+	c := t.current(s)
+	if c == nil {
+		return t.open(s, nil)
+	}
+	synOnly := s.Flags&(segment.SYN|segment.ACK|segment.RST) == segment.SYN
+	if synOnly {
+		return t.forSyn(c, s)
+	}
+	old := c.previous
+	if old == nil {
+		return t.revived(c, s)
+	}
+	if !c.fits(s) && old.fits(s) {
+		t.learnFromOld(c, old, s)
+		return old
+	}
+	return c
+}
+
+// current returns the latest incarnation of the segment's 4-tuple, after letting
+// go of those whose time was over before the segment came.
+func (t *Tracker) current(s *segment.Segment) *connection {
+	c := t.flows[s.Flow]
+	for c != nil && c.deadline != 0 && s.Time > c.deadline {
+		t.release(c, c.settledReason(), c.deadline)
+		c = t.flows[s.Flow]
+	}
+	if c != nil && c.previous != nil && c.previous.deadline != 0 && s.Time > c.previous.deadline {
+		t.release(c.previous, c.previous.settledReason(), c.previous.deadline)
+	}
+	return c
+}
+
+// forSyn judges a SYN without ACK.
+func (t *Tracker) forSyn(c *connection, s *segment.Segment) *connection {
+	x, y := &c.ends[s.Dir], &c.ends[s.Dir.Reverse()]
+	switch {
+	case x.based && s.Seq == x.base:
+		return c // the same SYN again, or one the capture shows late
+	case c.previous != nil && c.previous.ends[s.Dir].based && c.previous.ends[s.Dir].base == s.Seq:
+		return c.previous // an old duplicate
+	case !x.based && y.syn.n > 0 && !c.over():
+		return c // simultaneous open: both sent a SYN
+	}
+	// A SYN the receiver must answer by a challenge ACK if the old connection lives
+	// (RFC 9293 3.10.7.4, fourth check; RFC 5961 section 4).
+	alive := !c.over() && !c.onlySyns()
+	x.refused = markOf(s)
+	closed := c.closedAt()
+	n := t.open(s, c)
+	n.tentative = alive
+	n.lastClosed = closed
+	if c.onlySyns() && !c.over() {
+		n.note(t, s.Dir, Fact{Kind: FactReplacedAttempt, Mark: markOf(s), Cause: c.first})
+	}
+	if c.inTimeWait() && n.previous != nil {
+		n.note(t, s.Dir, Fact{Kind: FactSynIntoTimeWait, Mark: markOf(s), Cause: c.last})
+	}
+	return n
+}
+
+// onlySyns reports whether c never got an answer to its SYN.
+func (c *connection) onlySyns() bool {
+	a, b := &c.ends[0], &c.ends[1]
+	return a.stats.Packets == a.stats.Syn && b.stats.Packets == 0 || b.stats.Packets == b.stats.Syn && a.stats.Packets == 0
+}
+
+// over reports whether a new connection may follow c: it was refused or reset, or
+// both ends sent their FIN.
+func (c *connection) over() bool {
+	a, b := &c.ends[0], &c.ends[1]
+	return c.refusedBy.Seen() || a.wasReset() || b.wasReset() || a.finEnd != 0 && b.finEnd != 0
+}
+
+// closedAt is when the last thing happened that closes c, 0 if it is not closed.
+func (c *connection) closedAt() int64 {
+	if !c.over() {
+		return 0
+	}
+	return c.last.At
+}
+
+// revived lets a new connection begin where a SYN-ACK cannot belong to the closed
+// one: its SYN was not captured.
+func (t *Tracker) revived(c *connection, s *segment.Segment) *connection {
+	if s.Flags&(segment.SYN|segment.ACK|segment.RST) != segment.SYN|segment.ACK || c.fits(s) || !c.over() {
+		return c
+	}
+	return t.open(s, c)
+}
+
+// fitWithin is how far from the expected number a segment may lie and still
+// belong: a megabyte or the window. A chance hit is one in 2,000.
+const fitWithin = int64(1 << 20)
+
+// fits reports whether the segment's numbers are those of c.
+func (c *connection) fits(s *segment.Segment) bool {
+	x, y := &c.ends[s.Dir], &c.ends[s.Dir.Reverse()]
+	near := func(e *endpoint, p int64, window WindowBytes) bool {
+		reach := max(fitWithin, int64(min(window, 1<<24)))
+		return p >= e.sndUna-reach && p <= e.sndNxt+reach
+	}
+	if s.Flags.Has(segment.SYN) && x.isnKnown {
+		return s.Seq == x.base && y.based && near(y, y.position(s.Ack), x.maxWnd)
+	}
+	zeroRefusal := s.Flags.Has(segment.RST|segment.ACK) && s.Seq == 0
+	if x.based && !zeroRefusal && !near(x, x.position(s.Seq), y.maxWnd) {
+		return false
+	}
+	if y.based && s.Flags.Has(segment.ACK) {
+		return near(y, y.position(s.Ack), x.maxWnd)
+	}
+	return x.based || zeroRefusal
+}
+
+// learnFromOld settles a tentative new connection by a segment that fits the old
+// one: a RST of the SYN's sender means that it has no such connection any more
+// (half-open recovery, RFC 9293 3.5.1); anything else of it, that the SYN was
+// not its own.
+func (t *Tracker) learnFromOld(c, old *connection, s *segment.Segment) {
+	x := &c.ends[s.Dir]
+	if !x.has(SndSyn) {
+		return
+	}
+	if s.Flags.Has(segment.RST) {
+		kind := FactHalfOpen
+		if old.inTimeWait() {
+			kind = FactTimeWaitRefused
+		}
+		c.note(t, s.Dir, Fact{Kind: kind, Mark: markOf(s), Cause: x.at[SndSyn].mark})
+		c.confirm()
+		return
+	}
+	if c.tentative && s.Time-c.first.At > old.roundTrip() { // not merely overtaken by its SYN
+		t.absorb(c, old, s.Dir)
+	}
+}
+
+// confirm settles that c is a connection of its own: the one before ends, for the
+// SYN's sender at its SYN (R8).
+func (c *connection) confirm() {
+	c.tentative = false
+	if c.previous == nil || !c.openerKnown {
+		return
+	}
+	if e := &c.previous.ends[c.opener]; !e.has(Replace) {
+		e.at[Replace].set(c.first, confirmed)
+	}
+}
+
+// absorb takes back a new connection whose SYN was none: blind, or a stray.
+func (t *Tracker) absorb(c, old *connection, d segment.Direction) {
+	syn := &c.ends[d]
+	for _, copy := range syn.syn.list() {
+		old.note(t, d, Fact{Kind: FactSynNewISN, Mark: copy.mark})
+	}
+	e := &old.ends[d]
+	e.stats.Packets += syn.stats.Packets
+	e.stats.Bytes += syn.stats.Bytes
+	e.stats.Syn += syn.stats.Syn
+	c.gone = true
+	t.live--
+	t.flows[c.flow] = old
+}
+
+// inTimeWait reports whether an end of c is in TIME_WAIT as far as its milestones
+// go: it closed first and both FINs are exchanged.
+func (c *connection) inTimeWait() bool {
+	a, b := &c.ends[0], &c.ends[1]
+	return a.finEnd != 0 && b.finEnd != 0 && !a.wasReset() && !b.wasReset()
+}

@@ -1,0 +1,112 @@
+package tracker
+
+// milestone is one event of an endpoint's life as the evidence stands now.
+type milestone struct {
+	mark  Mark  // the packet that brought it and the time it had happened by
+	order int64 // place among the endpoint's own events, see after, before, on
+	grade grade
+}
+
+// grade says how far a milestone can be relied on.
+type grade uint8
+
+const (
+	absent      grade = iota // did not happen, as far as can be told
+	provisional              // passed the tap; the receiver's next segment will tell (R2, R5, R6)
+	confirmed                // a later segment proves it
+	observed                 // the endpoint's own segment
+)
+
+// An endpoint's events are ordered by the packets that caused them; the two
+// neighbouring places serve receipts that R4 moves behind a packet, or that a packet
+// proves to have come before it.
+func on(m Mark) int64     { return 2 * int64(m.Packet) }
+func after(m Mark) int64  { return 2*int64(m.Packet) + 1 }
+func before(m Mark) int64 { return 2*int64(m.Packet) - 1 }
+
+func (m *milestone) happened() bool { return m.grade != absent }
+
+// set records the event at the packet that caused it.
+func (m *milestone) set(at Mark, g grade) { *m = milestone{mark: at, order: on(at), grade: g} }
+
+// postpone moves a receipt behind a segment its receiver sent unaware of it (R4).
+func (m *milestone) postpone(behind Mark) {
+	if after(behind) > m.order {
+		m.order = after(behind)
+		m.mark.At = max(m.mark.At, behind.At)
+	}
+}
+
+// advance moves a receipt in front of a segment that proves it.
+func (m *milestone) advance(ahead Mark) {
+	if before(ahead) < m.order {
+		m.order = before(ahead)
+		m.mark.At = min(m.mark.At, ahead.At)
+	}
+}
+
+func (m *milestone) withdraw() { *m = milestone{} }
+
+// copies are the transmissions of one control segment (SYN, SYN-ACK or FIN) that
+// passed the tap: the first and the last few, which is all that R3 chooses from.
+type copies struct {
+	n    uint8 // how many were seen, saturating
+	kept [4]transmission
+}
+
+// transmission is one copy with what tells it apart.
+type transmission struct {
+	mark  Mark
+	tsVal uint32
+	hasTS bool
+}
+
+func (c *copies) add(t transmission) {
+	switch {
+	case int(c.n) < len(c.kept):
+		c.kept[c.n] = t
+	default: // keep the first, forget the second
+		copy(c.kept[1:], c.kept[2:])
+		c.kept[len(c.kept)-1] = t
+	}
+	if c.n < 255 {
+		c.n++
+	}
+}
+
+func (c *copies) list() []transmission { return c.kept[:min(int(c.n), len(c.kept))] }
+
+func (c *copies) last() *transmission {
+	l := c.list()
+	if len(l) == 0 {
+		return nil
+	}
+	return &l[len(l)-1]
+}
+
+// effective is R3: which copy the segment that answers at had received.
+func (c *copies) effective(echo uint32, hasEcho, firstByDSACK bool) (Mark, bool) {
+	l := c.list()
+	if len(l) == 0 {
+		return Mark{}, false
+	}
+	if firstByDSACK {
+		return l[0].mark, true
+	}
+	if hasEcho {
+		for _, t := range l { // the first of several with that value: the rest are the network's copies
+			if t.hasTS && t.tsVal == echo {
+				return t.mark, true
+			}
+		}
+	}
+	last := l[len(l)-1]
+	if last.hasTS { // copies that share the timestamp are one transmission
+		for _, t := range l {
+			if t.hasTS && t.tsVal == last.tsVal {
+				return t.mark, true
+			}
+		}
+	}
+	return last.mark, true
+}

@@ -1,0 +1,226 @@
+package tracker
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tcplife/tcplife/internal/segment"
+)
+
+// step is one milestone on its way to become a transition.
+type step struct {
+	event Event
+	milestone
+}
+
+// path is one endpoint's walk through the tables.
+type path struct {
+	initial, state State
+	transitions    []Transition
+	orders         []int64 // place of each transition, for merging the two ends
+	timeWait       TimeWaitRecord
+}
+
+// received reports whether an event is a receipt: those keep the order in which
+// their packets passed the tap, for a wire may delay but seldom reorders.
+func (e Event) received() bool {
+	switch e {
+	case RcvSyn, RcvSynAck, RcvAckSyn, RcvAckFin, RcvFin, RcvRst:
+		return true
+	default:
+		return false
+	}
+}
+
+// waits reports whether an event that no arrow takes yet is offered again after
+// the next transition. A RST or a new incarnation acts at once or never.
+func (e Event) waits() bool { return e != SndRst && e != RcvRst && e != Replace }
+
+// walk derives the path of the end that sends in direction d from its milestones.
+func (c *connection) walk(t *Tracker, d segment.Direction) path {
+	steps := c.steps(d)
+	p := path{initial: c.initialState(d)}
+	p.state = p.initial
+	var waiting []step
+	for _, s := range steps {
+		c.expireTimeWait(t, &p, s.mark.At)
+		if !c.take(t, &p, d, s) {
+			if s.event.waits() {
+				waiting = append(waiting, s)
+			}
+			continue
+		}
+		for i := 0; i < len(waiting); { // an arrow may be open now
+			w := waiting[i]
+			w.order, w.mark.At = s.order, max(w.mark.At, s.mark.At)
+			if c.take(t, &p, d, w) {
+				waiting = slices.Delete(waiting, i, i+1)
+				i = 0
+			} else {
+				i++
+			}
+		}
+	}
+	c.expireTimeWait(t, &p, c.cutAt)
+	return p
+}
+
+// steps lists the milestones of one end in its own order.
+func (c *connection) steps(d segment.Direction) []step {
+	e, peer := &c.ends[d], &c.ends[d.Reverse()]
+	var steps []step
+	for event := range Event(numEvents) {
+		if e.has(event) && c.settled(event, e, peer) {
+			steps = append(steps, step{event, e.at[event]})
+		}
+	}
+	if j, ok := c.joined(e, peer); ok {
+		steps = append(steps, step{Joined, j})
+	}
+	// Receipts in the order of their packets; a postponed one takes those behind it along.
+	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.mark.Packet, b.mark.Packet) })
+	latest := int64(0)
+	for i := range steps {
+		if s := &steps[i]; s.event.received() {
+			if s.order < latest && s.order >= on(s.mark) {
+				s.order = latest
+			}
+			latest = max(latest, s.order)
+		}
+	}
+	slices.SortStableFunc(steps, func(a, b step) int {
+		if d := cmp.Compare(a.order, b.order); d != 0 {
+			return d
+		}
+		if d := cmp.Compare(a.mark.Packet, b.mark.Packet); d != 0 {
+			return d
+		}
+		return cmp.Compare(a.event, b.event) // one packet may acknowledge a FIN and carry one: the ACK counts first
+	})
+	return steps
+}
+
+// settled judges a provisional milestone by what has not come since.
+func (c *connection) settled(event Event, e, peer *endpoint) bool {
+	m := &e.at[event]
+	if m.grade != provisional {
+		return true
+	}
+	switch event {
+	case RcvFin:
+		// A FIN is answered at once or within a delayed ACK. It did not arrive if it was sent
+		// again in vain, or if its receiver went on unaware of it.
+		again := peer.fin.last().mark.At-peer.fin.kept[0].mark.At >= minResend
+		return !again && e.unaware.At-m.mark.At <= c.roundTrip()
+	case RcvAckSyn:
+		// R9: having sent nothing but SYN-ACKs, it answers data by a bare RST, or not at all.
+		if e.stats.Packets == e.stats.Syn+e.stats.Rst {
+			bareReset := e.ownReset > 0 && c.facts[e.ownReset-1].Reset.Form != FormActive
+			return !bareReset && peer.oldestSent < 3
+		}
+		return true
+	default:
+		return true
+	}
+}
+
+// joined says whether an end without an opening was established when the capture
+// began: if there are data, nobody's FIN went before; if there is nothing but a
+// teardown, one may have.
+func (c *connection) joined(e, peer *endpoint) (milestone, bool) {
+	if e.has(SndSyn) || e.has(RcvSyn) || peer.has(SndSyn) || peer.has(RcvSyn) {
+		return milestone{}, false
+	}
+	quiet := e.stats.PayloadBytes == 0 && peer.stats.PayloadBytes == 0 && e.stats.Keepalives == 0 && peer.stats.Keepalives == 0
+	closing := e.finEnd != 0 || peer.finEnd != 0
+	both := e.finEnd != 0 && peer.finEnd != 0
+	resets := e.stats.Packets == e.stats.Rst && peer.stats.Packets == peer.stats.Rst
+	if resets || quiet && closing && !both {
+		return milestone{}, false
+	}
+	m := milestone{mark: c.first, grade: provisional}
+	m.order = before(c.first)
+	return m, true
+}
+
+// initialState is where an end stood before its first step.
+func (c *connection) initialState(d segment.Direction) State {
+	e, peer := &c.ends[d], &c.ends[d.Reverse()]
+	switch {
+	case !c.sawStart:
+		return Unknown
+	case e.has(SndSyn):
+		return Closed
+	case peer.has(SndSyn):
+		return Listen
+	default:
+		return Unknown
+	}
+}
+
+// take follows the arrow of s, if there is one. It is the only place where a state changes.
+func (c *connection) take(t *Tracker, p *path, d segment.Direction, s step) bool {
+	to, ok := next(p.state, s.event)
+	if !ok {
+		return false
+	}
+	mark := s.mark
+	p.transitions = append(p.transitions, Transition{
+		Role: c.role(d), From: p.state, To: to, Event: s.event, Certainty: c.certainty(s, d, p.state), Mark: mark,
+	})
+	p.orders = append(p.orders, s.order)
+	if p.state == TimeWait {
+		p.timeWait.Until = mark.At
+		p.timeWait.EndedBy = TimeWaitReuse
+		if s.event == RcvRst {
+			p.timeWait.EndedBy = TimeWaitReset
+		}
+	}
+	p.state = to
+	if to == TimeWait {
+		e := &c.ends[d]
+		start := max(mark.At, e.reackAt.At) // RFC 9293 3.10.7.4: each FIN acknowledged again restarts it
+		p.timeWait = TimeWaitRecord{
+			Held: true, Since: mark, Restarts: e.reacks,
+			Until: start + t.cfg.TimeWait.Nanoseconds(), EndedBy: TimeWaitCaptureEnd,
+		}
+	}
+	return true
+}
+
+// expireTimeWait lets 2 MSL run out before now.
+func (c *connection) expireTimeWait(t *Tracker, p *path, now int64) {
+	if p.state != TimeWait || now <= p.timeWait.Until {
+		return
+	}
+	last := p.transitions[len(p.transitions)-1]
+	p.timeWait.EndedBy = TimeWaitExpiry
+	p.transitions = append(p.transitions, Transition{
+		Role: last.Role, From: TimeWait, To: Closed, Event: Timeout, Certainty: Assumed, Mark: Mark{At: p.timeWait.Until},
+	})
+	p.orders = append(p.orders, 1<<62)
+	p.state = Closed
+}
+
+// certainty grades a transition.
+func (c *connection) certainty(s step, d segment.Direction, from State) Certainty {
+	e := &c.ends[d]
+	switch {
+	case s.event == SndRst:
+		// A bare RST could be anybody's; one with the right ACK number needs the connection.
+		if e.ownReset > 0 && c.facts[e.ownReset-1].Reset.Form == FormActive {
+			return Observed
+		}
+		return Inferred
+	case s.event == RcvAckFin && from != LastAck && s.grade == provisional && c.cutAt-s.mark.At > answerWithin:
+		return Inferred // it would have sent its FIN again
+	}
+	switch s.grade {
+	case observed:
+		return Observed
+	case confirmed:
+		return Inferred
+	default:
+		return Assumed
+	}
+}

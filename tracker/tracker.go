@@ -1,0 +1,161 @@
+package tracker
+
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+
+	"github.com/tcplife/tcplife/internal/segment"
+)
+
+// Tracker follows all connections of a trace. One goroutine owns it.
+type Tracker struct {
+	cfg     Config
+	flows   map[segment.Flow]*connection // the latest incarnation of each 4-tuple
+	queue   deadlines                    // connections that leave by themselves, soonest first
+	clock   clock                        // all live connections, for eviction
+	live    int                          // connections in the table, earlier incarnations included
+	now     int64                        // the latest capture time seen
+	ended   []*Connection                // records not taken yet
+	sortKey []int64                      // when each of ended left
+	sum     Summary
+}
+
+// New returns an empty tracker.
+func New(cfg Config) *Tracker {
+	return &Tracker{cfg: cfg, flows: make(map[segment.Flow]*connection)}
+}
+
+// Observe replays one segment. Segments come in the order of the merged trace.
+func (t *Tracker) Observe(s *segment.Segment) Verdict {
+	t.sum.Segments++
+	m := markOf(s)
+	if !t.sum.First.Seen() {
+		t.sum.First, t.now = m, s.Time
+	}
+	if s.Time < t.now {
+		t.sum.Backwards++
+	}
+	t.now = max(t.now, s.Time)
+	t.sum.Last = m
+	if s.Options.Has&segment.OptCut != 0 {
+		t.sum.TruncatedHeader++
+	}
+	c := t.incarnationFor(s)
+	note := t.apply(c, s)
+	t.schedule(c)
+	return Verdict{Connection: c.first.Packet, Note: note}
+}
+
+// Advance tells the tracker that the trace has reached a time, in nanoseconds since
+// 1970 UTC, and lets records leave whose time has come.
+func (t *Tracker) Advance(now int64) {
+	t.now = max(t.now, now)
+	for len(t.queue) > 0 && t.queue[0].at <= t.now {
+		c := t.queue[0].c
+		switch {
+		case c.gone || c.deadline == 0:
+			heap.Pop(&t.queue)
+			c.inQueue = false
+		case c.deadline > t.queue[0].at:
+			t.queue[0].at = c.deadline // it was heard of since
+			heap.Fix(&t.queue, 0)
+		default:
+			heap.Pop(&t.queue)
+			c.inQueue = false
+			t.release(c, c.settledReason(), c.deadline)
+		}
+	}
+}
+
+// Flush ends the trace: every connection that is left becomes a record.
+func (t *Tracker) Flush() {
+	t.Advance(t.now)
+	var rest []*connection
+	for _, c := range t.flows {
+		for ; c != nil; c = c.previous {
+			rest = append(rest, c)
+		}
+	}
+	slices.SortFunc(rest, func(a, b *connection) int { return cmp.Compare(a.first.Packet, b.first.Packet) })
+	for _, c := range rest {
+		if !c.gone {
+			t.release(c, EndOfCapture, t.now)
+		}
+	}
+}
+
+// Take returns the records that are complete since the last call, in the order
+// in which they became so: by the moment they could say nothing more, then by
+// first packet. Call Advance before, and the order does not depend on how often.
+func (t *Tracker) Take() []*Connection {
+	if len(t.ended) == 0 {
+		return nil
+	}
+	taken := make([]*Connection, len(t.ended))
+	order := make([]int, len(t.ended))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		if d := cmp.Compare(t.sortKey[a], t.sortKey[b]); d != 0 {
+			return d
+		}
+		return cmp.Compare(t.ended[a].First.Packet, t.ended[b].First.Packet)
+	})
+	for i, j := range order {
+		taken[i] = t.ended[j]
+	}
+	t.ended, t.sortKey = t.ended[:0], t.sortKey[:0]
+	clear(t.ended[:cap(t.ended)])
+	return taken
+}
+
+// Summary returns what is known of the whole trace so far.
+func (t *Tracker) Summary() Summary { return t.sum }
+
+// release turns c into a record and takes it out of the table.
+func (t *Tracker) release(c *connection, reason EndReason, at int64) {
+	c.reason, c.cutAt = reason, t.now
+	record := c.record(t)
+	c.gone = true
+	t.live--
+	if head := t.flows[c.flow]; head == c {
+		if c.previous != nil && !c.previous.gone {
+			t.flows[c.flow] = c.previous
+		} else {
+			delete(t.flows, c.flow)
+		}
+	} else if head != nil && head.previous == c {
+		head.previous = nil
+	}
+	t.sum.Connections++
+	t.sum.FactsDropped += uint64(c.factsDropped)
+	t.sum.RangesDropped += uint64(record.RangesDropped)
+	if reason == EndEvicted {
+		t.sum.Evicted++
+	}
+	t.ended = append(t.ended, record)
+	t.sortKey = append(t.sortKey, at)
+}
+
+// open makes a new incarnation the latest of its 4-tuple.
+func (t *Tracker) open(s *segment.Segment, previous *connection) *connection {
+	if t.live >= t.cfg.MaxConnections {
+		t.evict(previous)
+		if previous != nil && previous.gone {
+			previous = nil
+		}
+	}
+	c := &connection{flow: s.Flow, incarnation: 1, previous: previous, first: markOf(s), path: Path{VLAN: s.VLAN}}
+	if previous != nil {
+		c.incarnation = previous.incarnation + 1
+		if before := previous.previous; before != nil { // two at a time are enough for stragglers
+			t.release(before, EndReplaced, t.now)
+		}
+	}
+	t.flows[s.Flow] = c
+	t.clock.add(c, t.live)
+	t.live++
+	return c
+}
