@@ -1,0 +1,145 @@
+package capture
+
+import (
+	"bytes"
+	"compress/bzip2"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+)
+
+// maxNesting is how often a capture may be compressed; a second time happens
+// by accident, a third time only in archives made to exhaust their reader.
+const maxNesting = 2
+
+// maxWindow bounds the memory that a zstd stream may ask for. zstd itself uses
+// 8 MiB unless told --long or --ultra.
+const maxWindow = 64 << 20
+
+// compression is one way a capture may be compressed.
+type compression struct {
+	name string
+	is   func(h []byte) bool
+	open func(b *blockReader) (io.Reader, func(), error)
+}
+
+func compressions() []compression {
+	return []compression{
+		{"gzip", func(h []byte) bool { return bytes.HasPrefix(h, []byte{0x1f, 0x8b}) }, openGzip},
+		{"zstd", isZstd, openZstd},
+		{"lz4", func(h []byte) bool { return bytes.HasPrefix(h, []byte{0x04, 0x22, 0x4d, 0x18}) }, openLz4},
+		{"bzip2", isBzip2, openBzip2},
+	}
+}
+
+// isZstd also takes the skippable frame with which parallel compressors begin.
+func isZstd(h []byte) bool {
+	return bytes.HasPrefix(h, []byte{0x28, 0xb5, 0x2f, 0xfd}) ||
+		len(h) >= 4 && h[0]&0xf0 == 0x50 && bytes.Equal(h[1:4], []byte{0x2a, 0x4d, 0x18})
+}
+
+// isBzip2 asks for more than three letters, which may begin a text.
+func isBzip2(h []byte) bool {
+	return len(h) >= 8 && bytes.HasPrefix(h, []byte("BZh")) && h[3] >= '1' && h[3] <= '9' &&
+		(bytes.Equal(h[4:8], []byte{0x31, 0x41, 0x59, 0x26}) || bytes.Equal(h[4:8], []byte{0x17, 0x72, 0x45, 0x38}))
+}
+
+func openGzip(b *blockReader) (io.Reader, func(), error) {
+	r, err := gzip.NewReader(b)
+	return r, func() {}, err
+}
+
+func openZstd(b *blockReader) (io.Reader, func(), error) {
+	r, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(maxWindow))
+	if err != nil {
+		return nil, nil, err
+	}
+	return r, r.Close, nil
+}
+
+func openLz4(b *blockReader) (io.Reader, func(), error) {
+	return lz4.NewReader(b), func() {}, nil
+}
+
+func openBzip2(b *blockReader) (io.Reader, func(), error) {
+	return bzip2.NewReader(b), func() {}, nil
+}
+
+// decompress looks at how a stream begins and takes off compression. names is
+// what it found, outermost first. The returned function frees decompressors.
+func decompress(b *blockReader) (plain *blockReader, names []string, release func(), err error) {
+	release = func() {}
+	for range maxNesting + 1 {
+		h, _ := b.peek(8)
+		c, ok := recognise(h)
+		if !ok {
+			return b, names, release, nil
+		}
+		if len(names) == maxNesting {
+			return nil, names, release, fmt.Errorf("%w: compressed more than %d times", ErrNotCapture, maxNesting)
+		}
+		r, free, err := c.open(b)
+		if err != nil {
+			return nil, names, release, fmt.Errorf("%s: %w", c.name, cutShort(err))
+		}
+		outer := release
+		release = func() { free(); outer() }
+		names = append(names, c.name)
+		// Decompressors give little at a time; a small buffer grows as needed.
+		b = newBlockReader(&namedReader{c.name, r}, make([]byte, 64<<10))
+	}
+	return b, names, release, nil
+}
+
+func recognise(h []byte) (compression, bool) {
+	for _, c := range compressions() {
+		if c.is(h) {
+			return c, true
+		}
+	}
+	return compression{}, false
+}
+
+// namedReader puts the compression's name before errors that do not say it.
+type namedReader struct {
+	name string
+	r    io.Reader
+}
+
+func (n *namedReader) Read(p []byte) (int, error) {
+	k, err := n.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("%s data: %w", n.name, err)
+	}
+	return k, err
+}
+
+// cutShort names the end of a stream inside a header.
+func cutShort(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return ErrCutShort
+	}
+	return err
+}
+
+// notCapture says how a file begins that is none, and what it is if that is known.
+func notCapture(h []byte) error {
+	for _, k := range []struct{ magic, hint string }{
+		{"\xfd7zXZ\x00", "xz is not read, run unxz first"},
+		{"PK\x03\x04", "a zip archive, unpack it first"},
+		{"7z\xbc\xaf\x27\x1c", "a 7z archive, unpack it first"},
+		{"snoop\x00\x00\x00", "a snoop file, convert it with editcap -F pcap"},
+		{"XCP\x00", "a NetXray file, convert it with editcap -F pcap"},
+		{"GMBU", "a Network Monitor file, convert it with editcap -F pcap"},
+	} {
+		if bytes.HasPrefix(h, []byte(k.magic)) {
+			return fmt.Errorf("%w: %s; expected %s", ErrNotCapture, k.hint, expected)
+		}
+	}
+	return fmt.Errorf("%w: begins with %q at offset 0; expected %s", ErrNotCapture, h[:min(len(h), 8)], expected)
+}

@@ -1,0 +1,173 @@
+package capture
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"sync/atomic"
+)
+
+// input is one capture to be read: what is known of it while it is closed.
+type input struct {
+	named
+	first   int64  // time of its first packet
+	link    uint16 // and that packet's link type
+	hasTime bool   // there is a first packet
+	regular bool   // can be opened again
+	opened  *cursor
+	stats   FileStats
+	links   []uint16
+	drops   drops
+	index   uint32 // in Stats.Files
+	// previous is the time of the packet before; valid with stats.Packets > 0.
+	previous int64
+}
+
+// addLink notes a link type. Interfaces of one file may take turns.
+func (in *input) addLink(link uint16) {
+	if !slices.Contains(in.links, link) && len(in.links) < maxKinds {
+		in.links = append(in.links, link)
+	}
+}
+
+// cursor is an input that is open, standing at a packet.
+type cursor struct {
+	in      *input
+	rec     record
+	reader  recordReader
+	file    io.Closer
+	release func()
+	buf     []byte   // of the raw file, for the next cursor
+	packing []string // compressions taken off, outermost first
+	read    uint64   // packets
+}
+
+// countingReader counts what is read for Source.Progress.
+type countingReader struct {
+	r    io.Reader
+	done *atomic.Int64
+}
+
+func (c countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.done.Add(int64(n))
+	return n, err
+}
+
+// open opens an input and reads its first packet. The cursor is nil if there
+// is no packet; the error then is nil only if the file says so itself.
+func (s *Source) open(in *input, buf []byte, done *atomic.Int64) (*cursor, error) {
+	raw, closer, err := s.stream(in)
+	if err != nil {
+		return nil, &FileError{Path: in.path, Err: bare(err)}
+	}
+	c := &cursor{in: in, file: closer, release: func() {}, buf: buf}
+	if err := c.start(countingReader{raw, done}); err != nil {
+		c.close()
+		return nil, err
+	}
+	if err := c.next(); err != nil {
+		in.drops = c.reader.lost()
+		c.close()
+		if errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+		in.stats.Damaged = true
+		return nil, err
+	}
+	return c, nil
+}
+
+func (s *Source) stream(in *input) (io.Reader, io.Closer, error) {
+	if in.path == stdinPath {
+		if s.opt.Stdin == nil {
+			return nil, nil, errors.New("no standard input")
+		}
+		in.stats.Size = -1
+		return s.opt.Stdin, io.NopCloser(nil), nil
+	}
+	f, err := os.Open(in.path)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	in.regular = info.Mode().IsRegular()
+	in.stats.Size = -1
+	if in.regular {
+		in.stats.Size = info.Size()
+	}
+	return f, f, nil
+}
+
+// start recognises what the file is.
+func (c *cursor) start(raw io.Reader) error {
+	outer := newBlockReader(raw, c.buf)
+	b, names, release, err := decompress(outer)
+	c.release = release
+	c.packing = names
+	if err == nil {
+		c.reader, err = newRecordReader(b)
+	}
+	c.buf = outer.buf
+	if err != nil {
+		return c.fileError(err)
+	}
+	c.in.stats.Format = c.format()
+	return nil
+}
+
+// format describes the file for people, from the inside out.
+func (c *cursor) format() string {
+	format := c.reader.format()
+	for _, name := range slices.Backward(c.packing) {
+		format += ", " + name
+	}
+	return format
+}
+
+// next moves to the next packet; io.EOF after the last, otherwise a *FileError.
+func (c *cursor) next() error {
+	err := c.reader.next(&c.rec)
+	if err == nil {
+		c.read++
+		return nil
+	}
+	if errors.Is(err, io.EOF) {
+		return io.EOF
+	}
+	return c.fileError(err)
+}
+
+// fileError says where in which file something was wrong.
+func (c *cursor) fileError(err error) error {
+	fe := &FileError{Path: c.in.path, Err: bare(err)}
+	d := (*damageError)(nil)
+	if !errors.As(err, &d) {
+		return fe
+	}
+	fe.Err = d.err
+	fe.Offset, fe.Decompressed = d.offset, len(c.packing) > 0
+	if d.between {
+		unit := ""
+		if len(c.packing) > 0 {
+			unit = " (decompressed)"
+		}
+		fe.Err = fmt.Errorf("%w in a block at offset %d%s; the file is damaged from here (%s read)",
+			d.err, d.offset, unit, packets(c.read))
+		return fe
+	}
+	fe.Packet = c.read + 1
+	return fe
+}
+
+// close gives back what the cursor holds.
+func (c *cursor) close() {
+	c.release()
+	c.file.Close()
+}

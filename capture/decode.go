@@ -1,0 +1,158 @@
+package capture
+
+import (
+	"encoding/binary"
+
+	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/internal/seq"
+)
+
+// decoder reads frames by hand: link layer, IP, TCP. It hands what is not
+// plain, the encapsulations, to gopacket (layers.go) and goes on by hand with
+// the IP packet found inside: gopacket refuses a TCP header whose options the
+// snapshot cut, and takes lengths that only the frame knows from the bytes it
+// was given.
+//
+// Each step gets the captured bytes from its own header on, and cut, how many
+// bytes more were on the wire than captured.
+type decoder struct {
+	verify bool // checksums
+	seg    *segment.Segment
+	vlans  int // how many of seg.VLAN are set
+	depth  int // of encapsulation
+}
+
+// maxDepth bounds encapsulation: each IP packet or tunnel within another is one.
+const maxDepth = 8
+
+// decode fills seg with the TCP segment in a frame, except for Number, Time
+// and File, and returns isSegment; otherwise it says why there is none.
+func (d *decoder) decode(link uint16, frame []byte, wire uint32, seg *segment.Segment) skip {
+	if int(link) >= len(links) || links[link].decode == nil {
+		return skipLinkType(link)
+	}
+	*seg = segment.Segment{}
+	d.seg, d.vlans, d.depth = seg, 0, 0
+	return links[link].decode(d, frame, int(wire)-len(frame))
+}
+
+// deeper counts a level of encapsulation and reports whether it is allowed.
+func (d *decoder) deeper() bool {
+	d.depth++
+	return d.depth <= maxDepth
+}
+
+// ip reads a packet that begins with its version.
+func (d *decoder) ip(p []byte, cut int) skip {
+	if len(p) == 0 {
+		return skipTruncatedFrame
+	}
+	switch p[0] >> 4 {
+	case 4:
+		return d.ipv4(p, cut)
+	case 6:
+		return d.ipv6(p, cut)
+	}
+	return skipNotIP
+}
+
+func (d *decoder) ipv4(p []byte, cut int) skip {
+	if len(p) < 20 {
+		return skipTruncatedIPv4
+	}
+	header := int(p[0]&15) * 4
+	total := int(binary.BigEndian.Uint16(p[2:]))
+	if total == 0 {
+		// The card was to fill it in after cutting up the packet (TSO).
+		total = len(p) + cut
+	}
+	if p[0]>>4 != 4 || header < 20 || total < header {
+		return skipMalformedIPv4
+	}
+	fragment := binary.BigEndian.Uint16(p[6:])
+	if fragment&0x1fff != 0 {
+		return skipFragmentIPv4
+	}
+	if len(p) < header {
+		return skipTruncatedIPv4
+	}
+	var pkt ipPacket
+	pkt.src[10], pkt.src[11], pkt.dst[10], pkt.dst[11] = 0xff, 0xff, 0xff, 0xff
+	copy(pkt.src[12:], p[12:16])
+	copy(pkt.dst[12:], p[16:20])
+	pkt.fragment = fragment&0x2000 != 0
+	pkt.verifiable = !pkt.fragment
+	pkt.setBody(p[header:], total-header)
+
+	s := d.seg
+	s.TTL = p[8]
+	s.IPID = binary.BigEndian.Uint16(p[4:])
+	s.HasIPID = s.IPID != 0
+	s.IPLen = uint32(total)
+	if p[9] == protoTCP {
+		return d.tcp(&pkt)
+	}
+	return d.transport(p[9], &pkt)
+}
+
+// ipPacket is what the layers above IP need to know of it.
+type ipPacket struct {
+	src, dst   segment.IP
+	body       []byte // captured bytes after the IP headers, without padding of the frame
+	length     int    // how many there were on the wire
+	fragment   bool   // a first fragment: more of the packet follows in others
+	verifiable bool   // dst is where the packet ends, and all of it is here: the checksum can be computed
+}
+
+func (k *ipPacket) setBody(b []byte, length int) {
+	k.body, k.length = b, length
+	if len(b) > length {
+		k.body = b[:length]
+	}
+}
+
+// cut is how many bytes of the body were not captured.
+func (k *ipPacket) cut() int { return k.length - len(k.body) }
+
+func (d *decoder) tcp(k *ipPacket) skip {
+	b := k.body
+	if len(b) < 20 {
+		if k.length < 20 && !k.fragment {
+			return skipMalformedTCP
+		}
+		return skipTruncatedTCP
+	}
+	header := int(b[12]>>4) * 4
+	if header < 20 || header > k.length && !k.fragment {
+		return skipMalformedTCP
+	}
+	s := d.seg
+	s.Flow, s.Dir = flowOf(&k.src, &k.dst, binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:]))
+	s.Seq = seq.Num(binary.BigEndian.Uint32(b[4:]))
+	s.Ack = seq.Num(binary.BigEndian.Uint32(b[8:]))
+	s.Flags = segment.Flags(binary.BigEndian.Uint16(b[12:]) & 0x1ff)
+	s.Window = binary.BigEndian.Uint16(b[14:])
+	if header > 20 {
+		parseOptions(b[20:min(header, len(b))], header-20, &s.Options)
+	}
+	s.PayloadLen = uint32(max(0, k.length-header))
+	s.Captured = uint32(max(0, len(b)-header))
+	if d.verify && k.verifiable && len(b) == k.length {
+		s.Checksum = verifyTCP(k)
+	}
+	return isSegment
+}
+
+// flowOf is segment.FlowOf without its byte-by-byte comparison, which costs
+// more than the rest of the decoding of an IPv4 header (BenchmarkDecode).
+func flowOf(src, dst *segment.IP, sport, dport uint16) (segment.Flow, segment.Direction) {
+	s, t := binary.BigEndian.Uint64(src[:]), binary.BigEndian.Uint64(dst[:])
+	if s == t {
+		s, t = binary.BigEndian.Uint64(src[8:]), binary.BigEndian.Uint64(dst[8:])
+	}
+	a, b := segment.Endpoint{IP: *src, Port: sport}, segment.Endpoint{IP: *dst, Port: dport}
+	if s < t || s == t && sport <= dport {
+		return segment.Flow{A: a, B: b}, segment.AtoB
+	}
+	return segment.Flow{A: b, B: a}, segment.BtoA
+}

@@ -1,0 +1,152 @@
+package capture
+
+import (
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+)
+
+// peel lets gopacket take encapsulations off data, beginning with first, until
+// something is reached that the decoder reads itself. unknown is what to count
+// when there is nothing of the kind inside.
+func (d *decoder) peel(first gopacket.Decoder, data []byte, cut int, unknown skip) skip {
+	if !d.deeper() {
+		return skipTooDeep
+	}
+	w := &walker{d: d, next: first, cut: cut, result: unknown}
+	// The walk is started by NewPacket because NewPacket is where gopacket
+	// recovers from panics of its own decoders.
+	p := gopacket.NewPacket(data, gopacket.DecodeFunc(w.walk), gopacket.DecodeOptions{NoCopy: true})
+	if p.ErrorLayer() != nil && w.result == unknown {
+		return skipEncapsulation
+	}
+	return w.result
+}
+
+// throughGopacket makes a link type that gopacket reads.
+func throughGopacket(link layers.LinkType) func(*decoder, []byte, int) skip {
+	return func(d *decoder, frame []byte, cut int) skip {
+		return d.peel(link, frame, cut, skipNotIP)
+	}
+}
+
+// udpTunnel returns what decodes the datagrams sent to a port if it is a
+// tunnel's, otherwise nil.
+func udpTunnel(port uint16) gopacket.Decoder {
+	switch port {
+	case 4789, 8472: // IANA's, and Linux's before there was one
+		return layers.LayerTypeVXLAN
+	case 6081:
+		return layers.LayerTypeGeneve
+	case 2152:
+		return layers.LayerTypeGTPv1U
+	}
+	return nil
+}
+
+func ipTunnel(proto byte) gopacket.Decoder {
+	if proto == protoMPLS {
+		return layers.LayerTypeMPLS
+	}
+	return layers.IPProtocol(proto)
+}
+
+// walker is the gopacket.PacketBuilder that keeps no packet: it lets one layer
+// decode itself and then decides who decodes the next.
+type walker struct {
+	d      *decoder
+	next   gopacket.Decoder
+	layer  gopacket.Layer
+	cut    int
+	result skip
+}
+
+// maxLayers bounds the layers of one encapsulation, such as MPLS labels.
+const maxLayers = 16
+
+func (w *walker) walk(data []byte, _ gopacket.PacketBuilder) error {
+	for range maxLayers {
+		if read := w.native(); read != nil {
+			w.result = read(data)
+			return nil
+		}
+		step := w.next
+		w.next, w.layer = nil, nil
+		if err := step.Decode(data, w); err != nil {
+			return err
+		}
+		if w.layer == nil || w.next == nil {
+			return nil
+		}
+		data = w.layer.LayerPayload()
+		if len(data) == 0 {
+			return nil
+		}
+	}
+	w.result = skipTooDeep
+	return nil
+}
+
+// native returns how the decoder itself reads what comes next, or nil if that
+// is for gopacket.
+func (w *walker) native() func(p []byte) skip {
+	d := w.d
+	switch next := w.next.(type) {
+	case layers.EthernetType:
+		if d.reads(uint16(next)) {
+			return func(p []byte) skip { return d.etherType(uint16(next), p, w.cut) }
+		}
+	case layers.LinkType:
+		if next == layers.LinkTypeEthernet {
+			return func(p []byte) skip { return d.ethernet(p, w.cut) }
+		}
+	case layers.PPPType:
+		if next == layers.PPPTypeIPv4 || next == layers.PPPTypeIPv6 {
+			return func(p []byte) skip { return d.ip(p, w.cut) }
+		}
+	case layers.ProtocolGuessingDecoder:
+		return func(p []byte) skip { return d.ip(p, w.cut) }
+	case gopacket.LayerType:
+		switch next {
+		case layers.LayerTypeIPv4, layers.LayerTypeIPv6:
+			return func(p []byte) skip { return d.ip(p, w.cut) }
+		case layers.LayerTypeEthernet:
+			return func(p []byte) skip { return d.ethernet(p, w.cut) }
+		case layers.LayerTypeLLC:
+			return func(p []byte) skip { return d.llc(p, w.cut) }
+		}
+	}
+	return nil
+}
+
+// reads reports whether etherType would not hand t straight back to gopacket.
+func (d *decoder) reads(t uint16) bool {
+	switch t {
+	case etherMPLS, etherMPLSMulticast, etherPPPoE, etherPPP, etherERSPAN:
+		return false
+	}
+	return true
+}
+
+// AddLayer is called by each layer that gopacket decoded.
+func (w *walker) AddLayer(l gopacket.Layer) { w.layer = l }
+
+// NextDecoder is called by a layer to say what follows it.
+func (w *walker) NextDecoder(next gopacket.Decoder) error {
+	w.next = next
+	return nil
+}
+
+// The rest of gopacket.PacketBuilder does not matter here.
+
+func (w *walker) SetLinkLayer(gopacket.LinkLayer)               {}
+func (w *walker) SetNetworkLayer(gopacket.NetworkLayer)         {}
+func (w *walker) SetTransportLayer(gopacket.TransportLayer)     {}
+func (w *walker) SetApplicationLayer(gopacket.ApplicationLayer) {}
+func (w *walker) SetErrorLayer(gopacket.ErrorLayer)             {}
+func (w *walker) SetTruncated()                                 {}
+func (w *walker) DumpPacketData()                               {}
+
+// DecodeOptions says that layers need not copy what they are given.
+func (w *walker) DecodeOptions() *gopacket.DecodeOptions {
+	return &gopacket.DecodeOptions{NoCopy: true}
+}

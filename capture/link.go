@@ -1,0 +1,177 @@
+package capture
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+
+	"github.com/google/gopacket/layers"
+)
+
+// linkType is how frames of one link type are read.
+type linkType struct {
+	name   string
+	decode func(d *decoder, frame []byte, cut int) skip
+}
+
+// links is indexed by LINKTYPE_ value as in files (tcpdump.org/linktypes.html).
+var links = [...]linkType{
+	0:   {"BSD loopback", (*decoder).loopback},
+	1:   {"Ethernet", (*decoder).ethernet},
+	9:   {"PPP", throughGopacket(layers.LinkTypePPP)},
+	10:  {"FDDI", throughGopacket(layers.LinkTypeFDDI)},
+	12:  {"raw IP", (*decoder).ip},
+	14:  {"raw IP", (*decoder).ip},
+	50:  {"PPP over serial", throughGopacket(layers.LinkTypePPP_HDLC)},
+	101: {"raw IP", (*decoder).ip},
+	108: {"OpenBSD loopback", (*decoder).loopback},
+	113: {"Linux cooked v1", (*decoder).cooked},
+	228: {"raw IPv4", (*decoder).ipv4},
+	229: {"raw IPv6", (*decoder).ipv6},
+	276: {"Linux cooked v2", (*decoder).cooked2},
+}
+
+func linkName(link uint16) string {
+	if int(link) < len(links) && links[link].name != "" {
+		return links[link].name
+	}
+	return fmt.Sprintf("link type %d", link)
+}
+
+// Ethernet types (IEEE registry) that the decoder looks into.
+const (
+	etherIPv4          = 0x0800
+	etherARP           = 0x0806
+	etherBridging      = 0x6558 // Ethernet in GRE, RFC 7637
+	etherVLAN          = 0x8100
+	etherIPv6          = 0x86dd
+	etherPPP           = 0x880b
+	etherMPLS          = 0x8847
+	etherMPLSMulticast = 0x8848
+	etherPPPoE         = 0x8864
+	etherQinQ          = 0x88a8
+	etherERSPAN        = 0x88be
+	etherQinQOld       = 0x9100
+	// Below it, the field is the length of an IEEE 802.3 frame.
+	minEtherType = 0x0600
+)
+
+func (d *decoder) ethernet(p []byte, cut int) skip {
+	if len(p) < 14 {
+		return skipTruncatedFrame
+	}
+	return d.etherType(binary.BigEndian.Uint16(p[12:]), p[14:], cut)
+}
+
+// etherType reads what follows an Ethernet type.
+func (d *decoder) etherType(t uint16, p []byte, cut int) skip {
+	const maxTags = 8
+	for range maxTags {
+		switch t {
+		case etherIPv4:
+			return d.ipv4(p, cut)
+		case etherIPv6:
+			return d.ipv6(p, cut)
+		case etherVLAN, etherQinQ, etherQinQOld:
+			if len(p) < 4 {
+				return skipTruncatedFrame
+			}
+			d.addVLAN(binary.BigEndian.Uint16(p) & 0xfff)
+			t, p = binary.BigEndian.Uint16(p[2:]), p[4:]
+		case etherBridging:
+			if !d.deeper() {
+				return skipTooDeep
+			}
+			return d.ethernet(p, cut)
+		case etherMPLS, etherMPLSMulticast, etherPPPoE, etherPPP, etherERSPAN:
+			return d.peel(layers.EthernetType(t), p, cut, skipEtherType(t))
+		default:
+			if t < minEtherType {
+				return d.llc(p, cut)
+			}
+			return skipEtherType(t)
+		}
+	}
+	return skipTooDeep
+}
+
+// addVLAN notes an 802.1Q id; id 0 only carries a priority.
+func (d *decoder) addVLAN(id uint16) {
+	if id != 0 && d.vlans < len(d.seg.VLAN) {
+		d.seg.VLAN[d.vlans] = id
+		d.vlans++
+	}
+}
+
+// llc reads an IEEE 802.2 header: IP stands behind it in a SNAP header (RFC
+// 1042), or rarely under a service access point of its own.
+func (d *decoder) llc(p []byte, cut int) skip {
+	if len(p) < 3 {
+		return skipTruncatedFrame
+	}
+	switch {
+	case p[0] == 0xaa && p[1] == 0xaa && p[2] == 3 && len(p) >= 8:
+		// Only under these two organisations is the type an Ethernet type.
+		if org := uint32(p[3])<<16 | uint32(p[4])<<8 | uint32(p[5]); org != 0 && org != 0xf8 {
+			return skipLLC
+		}
+		if t := binary.BigEndian.Uint16(p[6:]); t >= minEtherType {
+			return d.etherType(t, p[8:], cut)
+		}
+	case p[0] == 6 && p[1] == 6 && p[2] == 3:
+		return d.ipv4(p[3:], cut)
+	}
+	return skipLLC
+}
+
+// loopback reads BSD's four octets of address family, whose byte order is that
+// of the host that captured (NULL) or the network's (LOOP): the family is small,
+// so its place tells.
+func (d *decoder) loopback(p []byte, cut int) skip {
+	if len(p) < 4 {
+		return skipTruncatedFrame
+	}
+	family := binary.BigEndian.Uint32(p)
+	if family > 0xffff {
+		family = bits.ReverseBytes32(family)
+	}
+	switch family {
+	case 2:
+		return d.ipv4(p[4:], cut)
+	case 10, 24, 28, 30: // AF_INET6 of Linux, NetBSD and OpenBSD, FreeBSD, Darwin
+		return d.ipv6(p[4:], cut)
+	}
+	return skipNotIP
+}
+
+// cooked reads a header of LINKTYPE_LINUX_SLL.
+func (d *decoder) cooked(p []byte, cut int) skip {
+	if len(p) < 16 {
+		return skipTruncatedFrame
+	}
+	return d.cookedPayload(binary.BigEndian.Uint16(p[2:]), binary.BigEndian.Uint16(p[14:]), p[16:], cut)
+}
+
+// cooked2 reads a header of LINKTYPE_LINUX_SLL2, what tcpdump -i any writes.
+func (d *decoder) cooked2(p []byte, cut int) skip {
+	if len(p) < 20 {
+		return skipTruncatedFrame
+	}
+	return d.cookedPayload(binary.BigEndian.Uint16(p[8:]), binary.BigEndian.Uint16(p), p[20:], cut)
+}
+
+func (d *decoder) cookedPayload(device, protocol uint16, p []byte, cut int) skip {
+	const (
+		arphrdNetlink = 824
+		llcFrames     = 4 // LINUX_SLL_P_802_2
+	)
+	switch {
+	case device == arphrdNetlink:
+		return skipNotIP // the protocol is a netlink family there
+	case protocol >= minEtherType:
+		return d.etherType(protocol, p, cut)
+	case protocol == llcFrames:
+		return d.llc(p, cut)
+	}
+	return skipNotIP
+}

@@ -1,0 +1,116 @@
+package capture
+
+import (
+	"encoding/binary"
+
+	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/internal/seq"
+)
+
+// TCP option kinds (IANA, "TCP Option Kind Numbers").
+const (
+	optEnd           = 0
+	optNOP           = 1
+	optMSS           = 2
+	optWindowScale   = 3
+	optSACKPermitted = 4
+	optSACK          = 5
+	optTimestamps    = 8
+	optMD5           = 19
+	optAO            = 29
+	optMPTCP         = 30
+	optFastOpen      = 34
+	optExperiment1   = 253
+	optExperiment2   = 254
+
+	// fastOpenExperiment is the identifier RFC 7413 used before it had a kind (RFC 6994).
+	fastOpenExperiment = 0xf989
+)
+
+// parseOptions reads the options of a header. b is what was captured of them,
+// length what the header's data offset promises. An option whose length is not
+// the one its RFC gives it is passed over, as RFC 9293 3.1 asks for unknown ones.
+func parseOptions(b []byte, length int, o *segment.Options) {
+	// Nearly every segment of a connection with timestamps has exactly these.
+	if len(b) == 12 && length == 12 && binary.BigEndian.Uint32(b) == 0x0101080a {
+		o.Has = segment.OptTimestamps
+		o.TSVal = binary.BigEndian.Uint32(b[4:])
+		o.TSEcr = binary.BigEndian.Uint32(b[8:])
+		return
+	}
+	if len(b) < length {
+		o.Has |= segment.OptCut
+	}
+	for i := 0; i < len(b); {
+		switch b[i] {
+		case optEnd:
+			// What follows is padding, of which nothing can be missed.
+			o.Has &^= segment.OptCut
+			return
+		case optNOP:
+			i++
+			continue
+		}
+		if i+1 == length {
+			o.Has |= segment.OptMalformed
+			return
+		}
+		if i+1 == len(b) {
+			return
+		}
+		n := int(b[i+1])
+		if n < 2 || i+n > length {
+			o.Has |= segment.OptMalformed
+			return
+		}
+		if i+n > len(b) {
+			return
+		}
+		parseOption(b[i], b[i+2:i+n], o)
+		i += n
+	}
+}
+
+func parseOption(kind byte, v []byte, o *segment.Options) {
+	switch kind {
+	case optMSS:
+		if len(v) == 2 {
+			o.Has |= segment.OptMSS
+			o.MSS = binary.BigEndian.Uint16(v)
+		}
+	case optWindowScale:
+		if len(v) == 1 {
+			o.Has |= segment.OptWindowScale
+			o.WindowScale = v[0]
+		}
+	case optSACKPermitted:
+		if len(v) == 0 {
+			o.Has |= segment.OptSACKPermitted
+		}
+	case optSACK:
+		if len(v) > 0 && len(v)%8 == 0 && len(v) <= 8*len(o.SACK) {
+			o.Has |= segment.OptSACK
+			o.SACKs = uint8(len(v) / 8)
+			for i := range o.SACK[:o.SACKs] {
+				o.SACK[i].Left = seq.Num(binary.BigEndian.Uint32(v[8*i:]))
+				o.SACK[i].Right = seq.Num(binary.BigEndian.Uint32(v[8*i+4:]))
+			}
+		}
+	case optTimestamps:
+		if len(v) == 8 {
+			o.Has |= segment.OptTimestamps
+			o.TSVal = binary.BigEndian.Uint32(v)
+			o.TSEcr = binary.BigEndian.Uint32(v[4:])
+		}
+	case optMD5, optAO:
+		o.Has |= segment.OptMD5
+	case optMPTCP:
+		o.Has |= segment.OptMPTCP
+	case optFastOpen:
+		o.Has |= segment.OptFastOpen
+	case optExperiment1, optExperiment2:
+		if len(v) >= 2 && binary.BigEndian.Uint16(v) == fastOpenExperiment {
+			o.Has |= segment.OptFastOpen
+		}
+	}
+}

@@ -1,0 +1,369 @@
+// Package capture turns capture files into TCP segments. It recognises what a
+// file is by its content, takes off compression, merges files in time order
+// with bounded memory, and decodes frames down to TCP. Damage is data: it is
+// counted or named with file, packet and offset, and ends at most its own file.
+//
+// The package knows nothing of connections and keeps no payload. It is the
+// only one that imports gopacket.
+package capture
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+
+	"github.com/tcplife/tcplife/internal/segment"
+)
+
+// Options say how captures are read.
+type Options struct {
+	// Filter is a BPF expression as tcpdump takes it; "" lets all frames pass.
+	// Frames it rejects keep their packet number.
+	Filter string
+	// Stdin is what the path "-" reads.
+	Stdin io.Reader
+	// VerifyChecksums has the TCP checksum computed of segments that were
+	// captured whole.
+	VerifyChecksums bool
+	// Log gets what is worth knowing but no error; may be nil.
+	Log *slog.Logger
+}
+
+// DefaultOptions returns what a user expects who asks for nothing.
+func DefaultOptions() Options { return Options{VerifyChecksums: true} }
+
+const (
+	// maxOpen bounds how many files whose times overlap are open at once:
+	// each costs a descriptor, a buffer and perhaps a decompressor.
+	maxOpen = 512
+	// fewOpen is up to how many files get a buffer of blockSize; the others
+	// get a small one, so that memory stays bounded at some 30 MiB.
+	fewOpen        = 64
+	smallBlockSize = 32 << 10
+	// checkEvery is after how many frames without a segment Next looks whether
+	// it was cancelled.
+	checkEvery = 4096
+)
+
+// Source is a set of captures, read as one trace.
+type Source struct {
+	ctx     context.Context
+	opt     Options
+	filter  *filter
+	dec     decoder
+	inputs  []*input // in canonical order
+	pending []*input // not opened yet, earliest first
+	heap    merger
+	buffers [][]byte // of blockSize, for reuse
+	number  uint64
+	stats   Stats
+	skipped skipCounts
+	done    atomic.Int64
+	total   int64
+}
+
+// Open finds, opens and recognises all captures that paths name: files, "-",
+// directories (all captures below them) and glob patterns. The order of paths
+// does not matter, and a file named twice is read once. An input that cannot be
+// read is recorded in Stats().Files; the error is one of usage: no input, or a
+// filter that does not compile.
+func Open(ctx context.Context, paths []string, opt Options) (*Source, error) {
+	s := &Source{ctx: ctx, opt: opt, dec: decoder{verify: opt.VerifyChecksums}}
+	if opt.Log == nil {
+		s.opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if len(paths) == 0 {
+		return nil, errors.New("no capture to read")
+	}
+	if err := s.probe(expand(paths)); err != nil {
+		s.Close()
+		return nil, err
+	}
+	if len(s.inputs) == 0 {
+		return nil, fmt.Errorf("no capture in %q; expected files of %s", paths, expected)
+	}
+	if err := s.compileFilter(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// probe looks at the first packet of each input and puts them in order.
+func (s *Source) probe(all []named) error {
+	const probeSize = 16 << 10
+	buf := make([]byte, probeSize)
+	for _, n := range all {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
+		in := &input{named: n, stats: FileStats{Path: n.path}}
+		if n.err != nil {
+			in.stats.Err = &FileError{Path: n.path, Err: n.err}
+			s.inputs = append(s.inputs, in)
+			continue
+		}
+		use, read := buf, new(atomic.Int64)
+		if !isRegularFile(n.path) {
+			use, read = make([]byte, blockSize), &s.done
+		}
+		c, err := s.open(in, use, read)
+		if c != nil {
+			in.hasTime, in.first, in.link = true, c.rec.time, c.rec.link
+			if in.regular {
+				c.close()
+			} else {
+				// A pipe cannot be opened again: its cursor stays.
+				in.opened = c
+			}
+		}
+		if n.met && (errors.Is(err, ErrNotCapture) || errors.Is(err, ErrEmpty)) {
+			s.stats.Ignored++
+			s.opt.Log.Info("left out", "file", n.path, "why", err)
+			continue
+		}
+		in.stats.Err = err
+		s.inputs = append(s.inputs, in)
+	}
+	slices.SortStableFunc(s.inputs, func(a, b *input) int {
+		switch {
+		case a.hasTime != b.hasTime:
+			if a.hasTime {
+				return -1
+			}
+			return 1
+		case a.hasTime && a.first != b.first:
+			return cmp.Compare(a.first, b.first)
+		}
+		return cmp.Compare(a.path, b.path)
+	})
+	for i, in := range s.inputs {
+		in.index = uint32(i)
+		if !in.hasTime {
+			s.stats.addDrops(in.drops)
+			continue
+		}
+		s.pending = append(s.pending, in)
+		if in.stats.Size < 0 {
+			s.total = -1
+		}
+		if s.total >= 0 {
+			s.total += in.stats.Size
+		}
+	}
+	return nil
+}
+
+// compileFilter compiles the filter for the link types seen, or for Ethernet
+// when there is none, so that a wrong expression is never accepted.
+func (s *Source) compileFilter() error {
+	if s.opt.Filter == "" {
+		return nil
+	}
+	const ethernet = 1
+	s.filter = newFilter(s.opt.Filter)
+	if len(s.pending) == 0 {
+		return s.filter.prepare(ethernet)
+	}
+	for _, in := range s.pending {
+		if err := s.filter.prepare(in.link); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Next fills batch with the next segments in time order. It returns fewer than
+// len(batch) only at the end, and io.EOF with 0 after it; or the context's error.
+func (s *Source) Next(batch []segment.Segment) (int, error) {
+	n := 0
+	for frames := 0; n < len(batch); frames++ {
+		if frames%checkEvery == 0 {
+			if err := s.ctx.Err(); err != nil {
+				return n, err
+			}
+		}
+		c := s.earliest()
+		if c == nil {
+			if n == 0 {
+				return 0, io.EOF
+			}
+			return n, nil
+		}
+		s.number++
+		if s.take(c, &batch[n]) {
+			n++
+		}
+		s.advance(c)
+	}
+	return n, nil
+}
+
+// earliest returns the cursor with the next packet of the trace. A file that is
+// not open yet is opened when its first packet is due.
+func (s *Source) earliest() *cursor {
+	for len(s.pending) > 0 && (len(s.heap) == 0 || s.pending[0].first <= s.heap[0].rec.time) {
+		in := s.pending[0]
+		s.pending = s.pending[1:]
+		s.admit(in)
+	}
+	if len(s.heap) == 0 {
+		return nil
+	}
+	return s.heap[0]
+}
+
+// admit opens an input that was probed before and adds it to the merge.
+func (s *Source) admit(in *input) {
+	c := in.opened
+	if c == nil {
+		if len(s.heap) >= maxOpen {
+			s.finish(in, &FileError{Path: in.path, Err: fmt.Errorf(
+				"more than %d captures of the same time; merge some of them first, for example with mergecap", maxOpen)})
+			return
+		}
+		var err error
+		if c, err = s.open(in, s.buffer(), &s.done); err != nil || c == nil {
+			s.finish(in, err)
+			return
+		}
+	}
+	s.heap.push(c)
+}
+
+func (s *Source) buffer() []byte {
+	if len(s.heap) >= fewOpen {
+		return make([]byte, smallBlockSize)
+	}
+	if last := len(s.buffers) - 1; last >= 0 {
+		buf := s.buffers[last]
+		s.buffers = s.buffers[:last]
+		return buf
+	}
+	return make([]byte, blockSize)
+}
+
+// take counts the packet a cursor stands at and decodes it into seg. It
+// reports whether it was a TCP segment.
+func (s *Source) take(c *cursor, seg *segment.Segment) bool {
+	rec, in := &c.rec, c.in
+	if s.filter != nil {
+		pass, err := s.filter.matches(rec)
+		if err != nil && in.stats.Err == nil {
+			// The interface was not known when the filter was compiled; the
+			// file's other interfaces still count.
+			in.stats.Err = &FileError{Path: in.path, Err: err}
+		}
+		if !pass {
+			s.stats.Filtered++
+			return false
+		}
+	}
+	s.count(rec, in)
+	why := s.dec.decode(rec.link, rec.data, rec.wire, seg)
+	if why != isSegment {
+		s.skipped.add(why)
+		return false
+	}
+	seg.Number, seg.Time, seg.File = s.number, rec.time, in.index
+	s.stats.TCP++
+	in.stats.TCP++
+	return true
+}
+
+func (s *Source) count(rec *record, in *input) {
+	s.stats.Packets++
+	s.stats.Bytes += uint64(rec.wire)
+	if n := uint32(len(rec.data)); n < rec.wire {
+		if s.stats.CutPackets == 0 || n < s.stats.SnapLen {
+			s.stats.SnapLen = n
+		}
+		s.stats.CutPackets++
+	}
+	f := &in.stats
+	if f.Packets == 0 {
+		f.First, f.Last = rec.time, rec.time
+	} else if rec.time < in.previous {
+		f.Backwards++
+		s.stats.Backwards++
+	}
+	in.previous = rec.time
+	f.First, f.Last = min(f.First, rec.time), max(f.Last, rec.time)
+	if !s.stats.FirstSet {
+		s.stats.First, s.stats.Last, s.stats.FirstSet = rec.time, rec.time, true
+	}
+	s.stats.First, s.stats.Last = min(s.stats.First, rec.time), max(s.stats.Last, rec.time)
+	f.Packets++
+	if len(in.links) == 0 || in.links[len(in.links)-1] != rec.link {
+		in.addLink(rec.link)
+	}
+}
+
+// advance moves the earliest cursor to its next packet.
+func (s *Source) advance(c *cursor) {
+	err := c.next()
+	if err == nil {
+		s.heap.fix()
+		return
+	}
+	s.heap.pop()
+	c.in.drops = c.reader.lost()
+	c.in.stats.Format = c.format()
+	c.close()
+	if len(c.buf) == blockSize {
+		s.buffers = append(s.buffers, c.buf)
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	} else {
+		c.in.stats.Damaged = true
+	}
+	s.finish(c.in, err)
+}
+
+// finish notes that an input gives no more.
+func (s *Source) finish(in *input, err error) {
+	in.opened = nil
+	if err != nil {
+		in.stats.Err = err
+	}
+	s.stats.addDrops(in.drops)
+}
+
+// Stats returns what was seen so far. It must not be called while Next runs.
+func (s *Source) Stats() Stats {
+	st := s.stats
+	st.Skipped = s.skipped.byName()
+	st.Files = make([]FileStats, len(s.inputs))
+	for i, in := range s.inputs {
+		st.Files[i] = in.stats
+		for _, link := range in.links {
+			st.Files[i].LinkTypes = append(st.Files[i].LinkTypes, linkName(link))
+		}
+	}
+	return st
+}
+
+// Progress returns how many bytes of the inputs were read, as stored, and how
+// many there are; total is 0 if that is unknown. It may be called at any time
+// from any goroutine.
+func (s *Source) Progress() (done, total int64) { return s.done.Load(), max(0, s.total) }
+
+// Close closes all files. Next must not be called afterwards; Stats may be.
+func (s *Source) Close() error {
+	for _, c := range s.heap {
+		c.close()
+	}
+	for _, in := range s.pending {
+		if in.opened != nil {
+			in.opened.close()
+		}
+	}
+	s.heap, s.pending = nil, nil
+	return nil
+}
