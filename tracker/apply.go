@@ -37,13 +37,16 @@ func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
 		if note&NoteIgnored == 0 {
 			c.carrySyn(t, s, x)
 			r := classify(s, x, y)
-			if y.synAck.n > 0 { // simultaneous open: it acknowledges a SYN-ACK's SYN
+			if c.simultaneous { // it acknowledges a SYN that was sent before
 				c.onHandshakeAck(s, &r, x, y)
 			}
 			c.acknowledgeSyn(&r, x, y)
 		}
 		x.lastAt = s.Time
 		return note
+	}
+	if s.Flags&(segment.ACK|segment.RST) == segment.ACK && c.inSynSent(y, x) && !c.acksSyn(s, y) {
+		return c.strayAck(t, s, x, y)
 	}
 	c.join(s, x, y)
 	if s.Flags.Has(segment.RST) {
@@ -74,6 +77,9 @@ func (t *Tracker) ordinary(c *connection, s *segment.Segment, x, y *endpoint) No
 	}
 	note |= c.advertise(t, s, &r, x)
 	x.lastAt = s.Time
+	if s.Options.Has&segment.OptTimestamps != 0 && !r.stale {
+		x.tsSeen, x.tsLast = true, s.Options.TSVal
+	}
 	return note
 }
 
@@ -242,9 +248,8 @@ func (c *connection) resent(t *Tracker, s *segment.Segment, r *reading, added re
 		x.oldestAt, x.oldestGap = s.Time, gap
 	}
 	c.note(t, s.Dir, Fact{Kind: FactRetransmission, Mark: r.mark, Bytes: added.Old, Gap: gap})
-	// R5: an ACK of the FIN did not arrive if what lies below it is still being sent.
-	if a := &x.at[RcvAckFin]; a.grade == provisional && r.mark.At-a.mark.At > c.roundTrip() {
-		a.withdraw()
+	if !r.stale { // R5: an ACK of the FIN did not arrive if what lies below it is still being sent
+		x.refuteFinAck(r.mark, c.roundTrip())
 	}
 	return NoteRetransmission
 }

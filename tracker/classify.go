@@ -2,6 +2,7 @@ package tracker
 
 import (
 	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/internal/seq"
 	"github.com/tcplife/tcplife/reassembly"
 )
 
@@ -37,6 +38,9 @@ type reading struct {
 	window    WindowBytes
 	keepalive bool
 	probe     bool // a zero-window probe that carries nothing new
+	// stale: by its timestamp it was sent before a segment that passed already. It is
+	// late or the network's copy, and no evidence of what its sender knows now.
+	stale bool
 }
 
 // classify states what s, sent by x, is to the receiver y. Both are based.
@@ -75,6 +79,10 @@ func classify(s *segment.Segment, x, y *endpoint) reading {
 		default:
 			r.ackPlace = ackAbsurd
 		}
+	}
+
+	if x.tsSeen && s.Options.Has&segment.OptTimestamps != 0 {
+		r.stale = seq.Num(s.Options.TSVal).Less(seq.Num(x.tsLast)) // RFC 7323 5.2: compared like sequence numbers
 	}
 
 	control := s.Flags&(segment.SYN|segment.FIN|segment.RST) != 0

@@ -5,7 +5,7 @@ import "github.com/tcplife/tcplife/internal/segment"
 // onFin takes an acceptable FIN of x (RFC 9293 3.10.7.4, eighth check, seen from
 // between the two).
 func (c *connection) onFin(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) {
-	copyOf := transmission{mark: r.mark, tsVal: s.Options.TSVal, hasTS: s.Options.Has&segment.OptTimestamps != 0}
+	copyOf := transmission{mark: r.mark, ack: r.ack, tsVal: s.Options.TSVal, hasTS: s.Options.Has&segment.OptTimestamps != 0}
 	switch {
 	case x.finEnd == 0:
 		c.firstFin(t, s, r, x, y)
@@ -20,6 +20,7 @@ func (c *connection) onFin(t *Tracker, s *segment.Segment, r *reading, x, y *end
 		// Its acknowledgement was captured first.
 		y.at[RcvFin].set(r.mark, confirmed)
 		y.at[RcvFin].advance(y.rcvNxtAt)
+		y.gotFinAck = r.ack
 	}
 }
 
@@ -49,11 +50,13 @@ func (c *connection) finAgain(t *Tracker, s *segment.Segment, r *reading, x, y *
 			x.stats.RetransmittedPackets++
 		}
 	}
-	// R5: whoever sends its FIN again later than a round trip did not get the ACK.
-	// The network's copy of the FIN carries the timestamp of the original.
-	networkCopy := last.hasTS && s.Options.Has&segment.OptTimestamps != 0 && last.tsVal == s.Options.TSVal
-	if a := &x.at[RcvAckFin]; !networkCopy && a.grade == provisional && r.mark.At-a.mark.At > c.roundTrip() {
-		a.withdraw()
+	// The network's copy of a FIN carries the timestamp of the original.
+	networkCopy := false
+	if s.Options.Has&segment.OptTimestamps != 0 {
+		_, networkCopy = x.fin.stamped(s.Options.TSVal)
+	}
+	if !networkCopy {
+		x.refuteFinAck(r.mark, c.roundTrip())
 	}
 	if got := &y.at[RcvFin]; got.grade != confirmed && x.stream.Contiguous(x.finEnd-1) {
 		got.set(r.mark, provisional)
@@ -65,7 +68,7 @@ func (c *connection) finAgain(t *Tracker, s *segment.Segment, r *reading, x, y *
 func (c *connection) answerFin(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) {
 	got := &x.at[RcvFin]
 	if r.ack < y.finEnd {
-		if got.grade != confirmed {
+		if got.grade != confirmed && !r.stale {
 			x.unaware = r.mark // R4
 		}
 		return
@@ -80,6 +83,7 @@ func (c *connection) answerFin(t *Tracker, s *segment.Segment, r *reading, x, y 
 			c.note(t, s.Dir, Fact{Kind: FactTimeWaitRestarted, Mark: r.mark, Cause: y.fin.last().mark})
 		}
 	}
+	y.lastFinAck = r.mark
 	if a := &y.at[RcvAckFin]; !a.happened() {
 		a.set(r.mark, provisional)
 	}
@@ -93,10 +97,12 @@ func (c *connection) confirmFin(s *segment.Segment, x, y *endpoint) {
 		dsack = y.position(b.Right) == y.finEnd && y.position(b.Left) < y.finEnd && y.position(b.Right) <= y.position(s.Ack)
 	}
 	echo, hasEcho := s.Options.TSEcr, s.Options.Has&segment.OptTimestamps != 0 && y.fin.n > 1
-	mark, ok := y.fin.effective(echo, hasEcho, dsack)
+	fin, ok := y.fin.effective(echo, hasEcho, dsack)
 	if !ok {
 		return
 	}
+	mark := fin.mark
+	x.gotFinAck = fin.ack
 	if y.filler.Packet > mark.Packet && !dsack { // the FIN overtook data: it counts when the hole is filled
 		mark = y.filler
 	}

@@ -43,7 +43,14 @@ type endpoint struct {
 	unaware          Mark  // its last segment that acknowledged less than the peer's FIN since that passed (R4)
 	filler           Mark  // its last data below its FIN, sent after the FIN, that the peer had not acknowledged (R3)
 
-	at [numEvents]milestone
+	at         [numEvents]milestone
+	lastFinAck Mark  // the peer's last segment that acknowledges its FIN
+	gotFinAck  int64 // what the peer's FIN, in the copy that was received, acknowledges
+
+	tsSeen bool
+	tsLast uint32 // the latest TSval it sent
+	stray  Mark   // the peer's last ACK in SYN_SENT that acknowledges no SYN of this end
+	strayN int64  // and the number it acknowledges
 
 	oldestSent  int   // transmissions of the octet at sndUna
 	oldestAt    int64 // when it was last sent
@@ -52,15 +59,14 @@ type endpoint struct {
 	lastAt      int64 // when it last sent anything
 	refused     Mark  // its last segment that the peer had to refuse (SYN, RST or ACK out of place)
 	resetFact   int   // index+1 in facts of the RST that closed this end
+	resetBy     int64 // the position of that RST, in the peer's stream
 	ownReset    int   // index+1 in facts of the RST this end sent
+	resetAt     int64 // its position
 	reacks      int   // how often it acknowledged the peer's FIN again
 	reackAt     Mark
 	recent      [4]fingerprint
 	recentNext  uint8
 	halfClosed  bool // data after the peer's FIN were told
-	tsOffered   bool
-	goodSums    uint32
-	badSums     uint32
 	factsOfKind [numFactKinds]uint8
 
 	stats Endpoint
@@ -91,6 +97,21 @@ func (e *endpoint) isOpener() bool { return e.at[SndSyn].happened() }
 
 // outOfReset reports whether it took part in an effective RST.
 func (e *endpoint) wasReset() bool { return e.has(SndRst) || e.has(RcvRst) }
+
+// refuteFinAck is R5: what an end sends again later than a round trip after an ACK
+// of its FIN passed shows that this ACK did not arrive. A later one may have, and
+// have crossed the copy.
+func (e *endpoint) refuteFinAck(again Mark, roundTrip int64) {
+	a := &e.at[RcvAckFin]
+	if a.grade != provisional || again.At-a.mark.At <= roundTrip {
+		return
+	}
+	if e.lastFinAck.Packet > a.mark.Packet && again.At-e.lastFinAck.At <= roundTrip {
+		a.set(e.lastFinAck, provisional)
+		return
+	}
+	a.withdraw()
+}
 
 // done reports whether nothing is left for this end to do: reset, or both FINs
 // exchanged as far as this end is concerned.

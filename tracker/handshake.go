@@ -124,8 +124,8 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 // receivedSyn dates the receipt of y's SYN that x's first SYN-ACK proves (R1, R3).
 func (c *connection) receivedSyn(s *segment.Segment, m Mark, x, y *endpoint) {
 	r := &x.at[RcvSyn]
-	if mark, ok := y.syn.effective(s.Options.TSEcr, s.Options.Has&segment.OptTimestamps != 0, false); ok {
-		r.set(mark, confirmed)
+	if syn, ok := y.syn.effective(s.Options.TSEcr, s.Options.Has&segment.OptTimestamps != 0, false); ok {
+		r.set(syn.mark, confirmed)
 	} else {
 		r.set(m, confirmed)
 		r.advance(m)
@@ -138,7 +138,7 @@ func (c *connection) receivedSyn(s *segment.Segment, m Mark, x, y *endpoint) {
 // onHandshakeAck takes what an ordinary segment of x, acknowledging y's SYN, tells of the opening.
 func (c *connection) onHandshakeAck(s *segment.Segment, r *reading, x, y *endpoint) {
 	rst := s.Flags.Has(segment.RST)
-	if a := &y.at[RcvAckSyn]; y.synAck.n > 0 && r.ack >= 1 && !a.happened() && !rst {
+	if a := &y.at[RcvAckSyn]; (y.synAck.n > 0 || c.simultaneous) && r.ack >= 1 && !a.happened() && !rst {
 		a.set(r.mark, provisional)
 		if !c.handshake.Ack.Seen() {
 			c.handshake.Ack = r.mark
@@ -148,8 +148,8 @@ func (c *connection) onHandshakeAck(s *segment.Segment, r *reading, x, y *endpoi
 	opened := &x.at[RcvSynAck]
 	if x.has(SndSyn) && !x.has(RcvSyn) && opened.grade != confirmed && y.based && !rst {
 		echo, hasEcho := s.Options.TSEcr, s.Options.Has&segment.OptTimestamps != 0
-		if mark, ok := y.synAck.effective(echo, hasEcho, false); ok {
-			opened.set(mark, confirmed)
+		if synAck, ok := y.synAck.effective(echo, hasEcho, false); ok {
+			opened.set(synAck.mark, confirmed)
 			opened.postpone(x.lastSyn)
 		} else { // the SYN-ACK was not captured
 			opened.set(r.mark, confirmed)
@@ -175,6 +175,24 @@ func (c *connection) confirmOpen(s *segment.Segment, r *reading, x *endpoint) {
 		a.set(r.mark, confirmed)
 		a.advance(r.mark)
 	}
+}
+
+// acksSyn reports whether s acknowledges the SYN of y, or data on it.
+func (c *connection) acksSyn(s *segment.Segment, y *endpoint) bool {
+	ack := y.position(s.Ack)
+	return ack >= 1 && ack <= y.sndNxt
+}
+
+// strayAck takes an ACK that reaches y in SYN_SENT and acknowledges none of its
+// SYNs: the peer still has an old connection. y answers by a RST at that very
+// number and stays where it is (RFC 9293 3.5.1, 3.10.7.3).
+func (c *connection) strayAck(t *Tracker, s *segment.Segment, x, y *endpoint) Note {
+	m := markOf(s)
+	c.note(t, s.Dir, Fact{Kind: FactChallengeAck, Mark: m, Cause: y.lastSyn})
+	y.stray, y.strayN = m, y.position(s.Ack)
+	x.refused = m
+	x.lastAt = s.Time
+	return NoteIgnored | NoteChallengeAck
 }
 
 // measure takes the round trip from the handshake: the copies that belong together.

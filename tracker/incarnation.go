@@ -19,7 +19,7 @@ func (t *Tracker) incarnationFor(s *segment.Segment) *connection {
 	if old == nil {
 		return t.revived(c, s)
 	}
-	if !c.fits(s) && old.fits(s) {
+	if old.fits(s) && (!c.fits(s) || c.unanswered() && !c.answers(s)) {
 		t.learnFromOld(c, old, s)
 		return old
 	}
@@ -120,6 +120,18 @@ func (c *connection) fits(s *segment.Segment) bool {
 		return near(y, y.position(s.Ack), x.maxWnd)
 	}
 	return x.based || zeroRefusal
+}
+
+// unanswered reports whether c is nothing but SYNs so far.
+func (c *connection) unanswered() bool {
+	x, y := &c.ends[c.opener], &c.ends[c.opener.Reverse()]
+	return c.openerKnown && x.syn.n > 0 && y.stats.Packets == 0
+}
+
+// answers reports whether s answers the SYN of c: nothing else can be said to it.
+func (c *connection) answers(s *segment.Segment) bool {
+	y := &c.ends[s.Dir.Reverse()]
+	return s.Dir != c.opener && s.Flags.Has(segment.ACK) && s.Flags&(segment.SYN|segment.RST) != 0 && c.acksSyn(s, y)
 }
 
 // learnFromOld settles a tentative new connection by a segment that fits the old

@@ -57,6 +57,7 @@ type copies struct {
 // transmission is one copy with what tells it apart.
 type transmission struct {
 	mark  Mark
+	ack   int64 // what it acknowledges, in the peer's positions
 	tsVal uint32
 	hasTS bool
 }
@@ -85,28 +86,33 @@ func (c *copies) last() *transmission {
 }
 
 // effective is R3: which copy the segment that answers at had received.
-func (c *copies) effective(echo uint32, hasEcho, firstByDSACK bool) (Mark, bool) {
+func (c *copies) effective(echo uint32, hasEcho, firstByDSACK bool) (transmission, bool) {
 	l := c.list()
 	if len(l) == 0 {
-		return Mark{}, false
+		return transmission{}, false
 	}
 	if firstByDSACK {
-		return l[0].mark, true
+		return l[0], true
 	}
 	if hasEcho {
-		for _, t := range l { // the first of several with that value: the rest are the network's copies
-			if t.hasTS && t.tsVal == echo {
-				return t.mark, true
-			}
+		if t, ok := c.stamped(echo); ok {
+			return t, true
 		}
 	}
 	last := l[len(l)-1]
-	if last.hasTS { // copies that share the timestamp are one transmission
-		for _, t := range l {
-			if t.hasTS && t.tsVal == last.tsVal {
-				return t.mark, true
-			}
+	if last.hasTS {
+		return c.stamped(last.tsVal)
+	}
+	return last, true
+}
+
+// stamped returns the first copy with the given timestamp: later ones with the
+// same are the network's copies of it.
+func (c *copies) stamped(tsVal uint32) (transmission, bool) {
+	for _, t := range c.list() {
+		if t.hasTS && t.tsVal == tsVal {
+			return t, true
 		}
 	}
-	return last.mark, true
+	return transmission{}, false
 }

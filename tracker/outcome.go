@@ -40,6 +40,8 @@ func (o *outcome) open() Open {
 	switch {
 	case c.refusedBy.Seen():
 		return OpenRefused
+	case a.stats.Packets == a.stats.Rst && b.stats.Packets == b.stats.Rst:
+		return OpenNone // stray RSTs: no evidence of any connection
 	case !a.has(SndSyn) && !b.has(SndSyn):
 		return OpenMidstream
 	case c.simultaneous && (live(client) || live(server)):
@@ -59,6 +61,8 @@ func (o *outcome) open() Open {
 func (o *outcome) close(opened Open) (Close, Closer) {
 	c := o.c
 	switch {
+	case opened == OpenNone && !c.sawStart:
+		return CloseNone, NoCloser
 	case opened == OpenRefused:
 		return CloseRefused, CloserOf(Server)
 	case o.paths[0].resetStep() != nil || o.paths[1].resetStep() != nil:

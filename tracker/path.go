@@ -77,6 +77,14 @@ func (c *connection) steps(d segment.Direction) []step {
 	if j, ok := c.joined(e, peer); ok {
 		steps = append(steps, step{Joined, j})
 	}
+	if e.finEnd != 0 && e.has(RcvFin) && e.has(RcvAckFin) && e.gotFinAck >= e.finEnd {
+		// The FIN it received acknowledged its own, whatever else did.
+		for i := range steps {
+			if got := e.at[RcvFin]; steps[i].event == RcvAckFin && steps[i].order > got.order {
+				steps[i].milestone = milestone{mark: got.mark, order: got.order, grade: got.grade}
+			}
+		}
+	}
 	// Receipts in the order of their packets; a postponed one takes those behind it along.
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.mark.Packet, b.mark.Packet) })
 	latest := int64(0)

@@ -15,25 +15,31 @@ func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *end
 	if y.finEnd != 0 {
 		c.resetAfterFin(s, r, x, y)
 	}
+	if x.stray.Seen() && x.at[RcvSynAck].grade != confirmed && r.pos == x.strayN {
+		c.note(t, s.Dir, f)
+		c.note(t, s.Dir, Fact{Kind: FactHalfOpen, Mark: r.mark, Cause: x.stray})
+		return 0
+	}
 	if c.inSynSent(y, x) {
 		return c.refuse(t, s, r, f, x, y)
 	}
 	index := c.note(t, s.Dir, f)
-	if c.sendsReset(s, r, x, y) && !x.has(SndRst) {
-		x.at[SndRst].set(r.mark, observed)
-		x.ownReset = index
-	}
 	class := f.Reset.Class
 	if class == ResetBelow || class == ResetAbove {
+		// Not at the number its sender stands at: a stray or forged one says nothing of either end.
 		x.refused = r.mark
 		return NoteIgnored
+	}
+	if c.sendsReset(s, r, x, y) && !x.has(SndRst) {
+		x.at[SndRst].set(r.mark, observed)
+		x.ownReset, x.resetAt = index, r.pos
 	}
 	if class == ResetInWindow {
 		x.refused = r.mark
 	}
 	if got := &y.at[RcvRst]; !got.happened() && !y.has(SndRst) {
 		got.set(r.mark, provisional)
-		y.resetFact = index
+		y.resetFact, y.resetBy = index, r.pos
 		c.setEffect(index, EffectClosed)
 		if y.inTimeWait() {
 			c.note(t, s.Dir.Reverse(), Fact{Kind: FactTimeWaitReset, Mark: r.mark})
@@ -136,9 +142,13 @@ func (c *connection) resetAfterFin(s *segment.Segment, r *reading, x, y *endpoin
 // goesOn takes what an ordinary segment of x tells of the RSTs that passed before it
 // (R6b, R7).
 func (c *connection) goesOn(t *Tracker, r *reading, s *segment.Segment, x, y *endpoint) {
+	if r.stale {
+		return
+	}
 	if got := &x.at[RcvRst]; got.happened() {
 		inexact := x.resetFact > 0 && c.facts[x.resetFact-1].Reset.Class == ResetInWindow
-		if inexact || r.mark.At-got.mark.At > c.roundTrip() {
+		heardMore := s.Flags.Has(segment.ACK) && r.ack > x.resetBy // it took what the peer sent behind the RST
+		if inexact || heardMore || r.mark.At-got.mark.At > c.roundTrip() {
 			c.setEffect(x.resetFact, EffectRefuted)
 			c.note(t, s.Dir, Fact{Kind: FactRetracted, Mark: r.mark, Cause: got.mark, To: Closed})
 			got.withdraw()
@@ -147,7 +157,7 @@ func (c *connection) goesOn(t *Tracker, r *reading, s *segment.Segment, x, y *en
 			got.postpone(r.mark) // R4: sent before the RST came
 		}
 	}
-	if sent := &x.at[SndRst]; sent.happened() && r.mark.At-sent.mark.At > c.roundTrip() {
+	if sent := &x.at[SndRst]; sent.happened() && (r.end > x.resetAt || r.mark.At-sent.mark.At > c.roundTrip()) {
 		if x.ownReset > 0 {
 			c.facts[x.ownReset-1].Reset.SenderGoesOn = true
 		}
