@@ -1,0 +1,134 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/report/anomaly"
+	"github.com/tcplife/tcplife/tracker"
+)
+
+const (
+	maxGroups       = 4096 // causes kept apart; what comes later joins its slug's rest
+	maxGroupClients = 16   // clients told apart in one group
+	maxPerSlug      = 3    // groups of one slug shown apart; the others are shown as one line
+)
+
+// cause is what findings are grouped by: equal ones have, most likely, one root.
+type cause struct {
+	kind   *anomaly.Kind
+	server segment.Endpoint
+	by     tracker.Closer
+	phase  tracker.Phase
+}
+
+// group is the findings of one cause, with its clearest sample.
+type group struct {
+	cause
+	severity   anomaly.Severity
+	confidence anomaly.Confidence // the best of the group
+	count      uint64
+	clients    []segment.IP // the first maxGroupClients + 1
+	sample     sample
+	servers    int // servers in it; more than one in the rest of a slug
+}
+
+// sample is the connection to look at.
+type sample struct {
+	id       string
+	packets  []uint64
+	evidence string
+	first    int64 // First.At of the connection
+}
+
+// groups collects the findings of connections by cause.
+type groups struct {
+	by map[cause]*group
+}
+
+func newGroups() groups { return groups{by: map[cause]*group{}} }
+
+func (g *groups) add(r *Record) {
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.Detail || f.Severity >= anomaly.Quality {
+			continue
+		}
+		c := cause{kind: f.Kind, server: r.Server(), by: r.ClosedBy, phase: r.Phase}
+		one := g.by[c]
+		if one == nil && len(g.by) >= maxGroups {
+			c = cause{kind: f.Kind} // the zero server stands for those that had no room
+			one = g.by[c]
+		}
+		if one == nil {
+			one = &group{cause: c, severity: f.Severity, confidence: f.Confidence, servers: 1}
+			g.by[c] = one
+		}
+		one.take(r, f)
+	}
+}
+
+func (g *group) take(r *Record, f *anomaly.Finding) {
+	g.count++
+	better := g.count == 1 || f.Confidence < g.confidence || f.Confidence == g.confidence && r.First.At < g.sample.first
+	g.severity = min(g.severity, f.Severity)
+	g.confidence = min(g.confidence, f.Confidence)
+	if ip := r.Client().IP; len(g.clients) <= maxGroupClients && !slices.Contains(g.clients, ip) {
+		g.clients = append(g.clients, ip)
+	}
+	if better {
+		g.sample = sample{id: r.ID(), packets: slices.Clone(f.Packets), evidence: f.Evidence, first: r.First.At}
+	}
+}
+
+// list returns the groups, the gravest and largest first; of a slug with many
+// servers all but the largest as one group, so that a scan does not hide the rest.
+func (g *groups) list() []group {
+	all := make([]*group, 0, len(g.by))
+	for _, one := range g.by {
+		all = append(all, one)
+	}
+	slices.SortFunc(all, compareGroups)
+	var out []*group
+	seen := map[*anomaly.Kind]int{}
+	rest := map[*anomaly.Kind]*group{}
+	total := map[*anomaly.Kind]int{}
+	for _, one := range all {
+		total[one.kind]++
+	}
+	for _, one := range all {
+		seen[one.kind]++
+		if seen[one.kind] < maxPerSlug || total[one.kind] <= maxPerSlug {
+			out = append(out, one)
+			continue
+		}
+		sum := rest[one.kind]
+		if sum == nil {
+			sum = &group{cause: cause{kind: one.kind}, severity: one.severity, confidence: one.confidence, sample: one.sample}
+			rest[one.kind] = sum
+			out = append(out, sum)
+		}
+		sum.count += one.count
+		sum.servers += one.servers
+		for _, ip := range one.clients {
+			if len(sum.clients) <= maxGroupClients && !slices.Contains(sum.clients, ip) {
+				sum.clients = append(sum.clients, ip)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *group) int {
+		return cmp.Or(cmp.Compare(a.severity, b.severity), cmp.Compare(b.count, a.count))
+	})
+	list := make([]group, len(out))
+	for i, one := range out {
+		list[i] = *one
+	}
+	return list
+}
+
+func compareGroups(a, b *group) int {
+	return cmp.Or(cmp.Compare(a.severity, b.severity), cmp.Compare(b.count, a.count),
+		cmp.Compare(a.kind.Slug, b.kind.Slug), a.server.Compare(b.server),
+		cmp.Compare(a.by, b.by), cmp.Compare(a.phase, b.phase))
+}

@@ -1,0 +1,107 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Grade says how far a capture can be trusted.
+type Grade uint8
+
+// The grades. Good: what is missing would not change a verdict. Fair: single
+// verdicts may be wrong. Poor: look at the capture before the network.
+const (
+	Good Grade = iota
+	Fair
+	Poor
+)
+
+func (g Grade) String() string { return [...]string{"good", "fair", "poor"}[g] }
+
+// The limits between the grades, of octets acknowledged but never captured and
+// of packets reported dropped. A thousandth is where teardown segments begin to be
+// missed in captures of thousands of connections; at one in fifty most long
+// connections have a hole.
+const (
+	fairLoss = 0.001
+	poorLoss = 0.02
+)
+
+// judgeQuality grades the capture and says why in one sentence, the worst first.
+func judgeQuality(t *Trace, n *totals) (Grade, string) {
+	grade := Good
+	var bad, fine []string
+	worse := func(g Grade, format string, args ...any) {
+		grade = max(grade, g)
+		bad = append(bad, fmt.Sprintf(format, args...))
+	}
+	loss := func(part, whole uint64) Grade {
+		switch p := float64(part) / float64(max(whole, 1)); {
+		case p >= poorLoss:
+			return Poor
+		case p >= fairLoss:
+			return Fair
+		}
+		return Good
+	}
+
+	switch lost := t.Drops.Kernel + t.Drops.Interface; {
+	case lost > 0:
+		worse(max(loss(lost, lost+t.Packets), Fair), "%s reported dropped (%s)", counted(lost, "packet"), share(lost, lost+t.Packets))
+	case t.Drops.Known:
+		fine = append(fine, "no drops reported")
+	}
+	switch whole := n.missing + n.streamBytes; {
+	case n.missing > 0 && loss(n.missing, whole) > Good:
+		worse(loss(n.missing, whole), "%s of the bytes were acknowledged but never captured", share(n.missing, whole))
+	case n.missing > 0:
+		fine = append(fine, share(n.missing, whole)+" of bytes acknowledged but never captured")
+	case n.streamBytes > 0:
+		fine = append(fine, "every acknowledged byte was captured")
+	}
+	for i := range t.Files {
+		if t.Files[i].Err != "" {
+			worse(Fair, "damaged or cut short: %s", forTerminal(t.Files[i].Path))
+		}
+	}
+	if n.oneWay > 0 {
+		g := Fair
+		if n.oneWay*2 > n.connections {
+			g = Poor
+		}
+		worse(g, "%s in one direction only", counted(n.oneWay, "connection"))
+	}
+	if c := t.Summary.TruncatedHeader; c > 0 {
+		worse(Fair, "headers of %s cut by the snapshot length", counted(c, "packet"))
+	}
+	if c := t.Summary.Backwards; c > 0 {
+		worse(Fair, "%s stamped earlier than the one before", counted(c, "packet"))
+	}
+	if c := t.Summary.Evicted; c > 0 {
+		worse(Fair, "%s closed early for want of memory", counted(c, "connection"))
+	}
+	if c := t.Summary.Duplicates; c > 0 {
+		fine = append(fine, counted(c, "packet")+" captured twice (counted once)")
+	}
+	if hosts := len(n.badEnds); hosts > 0 {
+		at := counted(uint64(hosts), "host")
+		if hosts == 1 {
+			for ip := range maps.Keys(n.badEnds) {
+				at = ip.Addr().String()
+			}
+		}
+		fine = append(fine, "offload on "+at+" (checksums ignored)")
+	} else if c := t.Summary.ChecksumBad; c > 0 {
+		fine = append(fine, counted(c, "packet")+" with a bad checksum (taken as lost)")
+	}
+	if t.Interrupted {
+		fine = append(fine, "interrupted: the rest was not read")
+	}
+	parts := slices.Concat(bad, fine)
+	if len(parts) == 0 {
+		parts = []string{"nothing to judge by"}
+	}
+	return grade, strings.ReplaceAll(strings.Join(parts, ", "), nbsp, " ")
+}

@@ -1,0 +1,81 @@
+// Package report presents what the tracker recorded and the catalogue judged: as
+// JSON lines, CSV, a first screen with a table, and the ladder of one connection.
+//
+// It states nothing of its own. A value that is not known is left out, never
+// printed as zero. What was written by others (file names, kinds of packets) is
+// escaped for the place it is printed to.
+package report
+
+import (
+	"github.com/tcplife/tcplife/report/anomaly"
+	"github.com/tcplife/tcplife/tracker"
+)
+
+// Record is one connection with what was found in it.
+type Record struct {
+	*tracker.Connection
+	Findings []anomaly.Finding // as the catalogue ranks them
+}
+
+// File is one capture file of the trace.
+type File struct {
+	Path      string   // as the user named it; "-" is standard input
+	Format    string   // "pcap", "pcapng", with the compression if any
+	LinkTypes []string // names of the link types seen in it
+	Packets   uint64   // frames read from it
+	TCP       uint64   // TCP segments among them
+	Size      int64    // bytes on disk; 0 = not known
+	Err       string   // why reading ended early; "" = read to its end
+}
+
+// Drops is what the captures report to have lost by themselves.
+type Drops struct {
+	Known     bool   // some file carries drop counters (pcapng interface statistics, live capture)
+	Kernel    uint64 // packets the capturing system dropped for want of room
+	Interface uint64 // packets the network interface dropped
+}
+
+// Trace is what is known of the whole input when it has been read.
+type Trace struct {
+	Files       []File
+	Packets     uint64            // frames read, all files
+	TCP         uint64            // TCP segments among them
+	First, Last int64             // nanoseconds since 1970 UTC; valid if Packets > 0
+	Skipped     map[string]uint64 // frames that were no TCP segment, by kind
+	Drops       Drops
+	Summary     tracker.Summary
+	Findings    []anomaly.Finding // those of the whole trace
+	Filter      string            // the BPF expression in force, "" without
+	Interrupted bool              // the user stopped before the end of the input
+}
+
+// Damaged reports whether a file could not be read to its end.
+func (t *Trace) Damaged() bool {
+	for i := range t.Files {
+		if t.Files[i].Err != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// Writer takes records one by one as connections end, then the trace.
+type Writer interface {
+	// Connection writes one record, or keeps what it needs of it; the record may
+	// be used by the caller afterwards, its Connection must not change.
+	Connection(r *Record) error
+	// Close writes what concerns the whole trace and flushes. It does not close
+	// the underlying writer.
+	Close(t *Trace) error
+}
+
+// FileName tells the path of a file by its index in the trace (segment.Segment.File);
+// "" if it is not known. A nil FileName knows none.
+type FileName func(index uint32) string
+
+func (f FileName) name(index uint32) string {
+	if f == nil {
+		return ""
+	}
+	return f(index)
+}

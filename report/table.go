@@ -1,0 +1,173 @@
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+)
+
+// DefaultLimit is how many connections the table shows without --limit or --all:
+// a screenful.
+const DefaultLimit = 20
+
+// TableOptions says how the first screen and its table look.
+type TableOptions struct {
+	Width    int    // columns of the terminal; 0 = 80
+	Color    bool   // colour the severities
+	All      bool   // show every connection; memory then grows with them
+	Limit    int    // connections shown; 0 = DefaultLimit
+	Sort     string // one of Sorts; "" = the first
+	Markdown bool   // headings, lists and tables as GitHub renders them
+}
+
+// minWidth is the narrowest output that still says something.
+const minWidth = 40
+
+type tableWriter struct {
+	w    *bufio.Writer
+	opts TableOptions
+	totals
+	groups groups
+	best   best
+}
+
+// NewTable returns a Writer of the first screen: what the capture holds, what was
+// found in it, and a table of connections. It writes all of it in Close and keeps
+// as many records as the table shows.
+func NewTable(w io.Writer, o TableOptions) Writer {
+	switch {
+	case o.Width <= 0:
+		o.Width = 80
+	case o.Width < minWidth:
+		o.Width = minWidth
+	}
+	if o.Limit <= 0 {
+		o.Limit = DefaultLimit
+	}
+	if o.Sort == "" {
+		o.Sort = SortWorst
+	}
+	limit := o.Limit
+	if o.All {
+		limit = 0
+	}
+	return &tableWriter{
+		w: bufio.NewWriter(w), opts: o, totals: newTotals(), groups: newGroups(),
+		best: best{limit: limit, less: order(o.Sort)},
+	}
+}
+
+func (t *tableWriter) Connection(r *Record) error {
+	t.totals.add(r)
+	t.groups.add(r)
+	t.best.add(r)
+	return nil
+}
+
+func (t *tableWriter) Close(tr *Trace) error {
+	s := screen{w: t.w, style: style{t.opts.Color && !t.opts.Markdown}, width: t.opts.Width, markdown: t.opts.Markdown}
+	s.summary(summarize(tr, &t.totals))
+	s.findings(tr, t.groups.list(), idWidth(t.connections))
+	if t.connections == 0 {
+		s.nothing(tr)
+		return t.w.Flush()
+	}
+	rows := t.best.sorted()
+	if err := t.table(rows, tr); err != nil {
+		return fmt.Errorf("write the table: %w", err)
+	}
+	s.footer(t.connections, uint64(len(rows)), t.opts, firstSlug(rows))
+	return t.w.Flush()
+}
+
+// firstSlug returns the slug of the worst finding shown, "" without any.
+func firstSlug(rows []Record) string {
+	for i := range rows {
+		if f := rows[i].Worst(); f != nil {
+			return f.Kind.Slug
+		}
+	}
+	return ""
+}
+
+// table renders the rows: tablewriter draws, columns.go decides what fits.
+func (t *tableWriter) table(rows []Record, tr *Trace) error {
+	width := t.opts.Width
+	if t.opts.Markdown {
+		width = 0
+	}
+	l := layOut(rows, width, tr, idWidth(t.connections))
+	out := &lineTrimmer{w: t.w}
+	table := tablewriter.NewTable(out, t.look(l)...)
+	table.Header(l.header())
+	for i := range rows {
+		if err := table.Append(l.row(&rows[i], style{t.opts.Color && !t.opts.Markdown}, t.opts.Markdown)); err != nil {
+			return err
+		}
+	}
+	if err := table.Render(); err != nil {
+		return err
+	}
+	return out.flush()
+}
+
+// look sets tablewriter to draw our cells as they are: no borders, no wrapping, no
+// reformatting, two blanks between columns.
+func (t *tableWriter) look(l *layout) []tablewriter.Option {
+	align := make([]tw.Align, len(l.columns))
+	for i, c := range l.columns {
+		align[i] = tw.AlignLeft
+		if c.right {
+			align[i] = tw.AlignRight
+		}
+	}
+	cell := tw.CellConfig{
+		Formatting: tw.CellFormatting{AutoWrap: tw.WrapNone, AutoFormat: tw.Off},
+		Alignment:  tw.CellAlignment{PerColumn: align},
+		Padding:    tw.CellPadding{Global: tw.Padding{Right: "  ", Overwrite: true}},
+	}
+	draw := tw.Renderer(renderer.NewBlueprint(tw.Rendition{
+		Borders:  tw.BorderNone,
+		Settings: tw.Settings{Separators: tw.SeparatorsNone, Lines: tw.LinesNone},
+	}))
+	if t.opts.Markdown {
+		cell.Padding.Global = tw.Padding{Left: " ", Right: " ", Overwrite: true}
+		draw = renderer.NewMarkdown()
+	}
+	return []tablewriter.Option{
+		tablewriter.WithConfig(tablewriter.Config{Header: cell, Row: cell, Behavior: tw.Behavior{TrimSpace: tw.Off}}),
+		tablewriter.WithEastAsian(tw.Off), // the same bytes in every locale
+		tablewriter.WithRenderer(draw),
+	}
+}
+
+// lineTrimmer drops the blanks tablewriter leaves at the ends of lines.
+type lineTrimmer struct {
+	w    io.Writer
+	line []byte
+}
+
+func (t *lineTrimmer) Write(p []byte) (int, error) {
+	t.line = append(t.line, p...)
+	for {
+		i := bytes.IndexByte(t.line, '\n')
+		if i < 0 {
+			return len(p), nil
+		}
+		if _, err := t.w.Write(append(bytes.TrimRight(t.line[:i:i], " "), '\n')); err != nil {
+			return 0, err
+		}
+		t.line = append(t.line[:0], t.line[i+1:]...)
+	}
+}
+
+func (t *lineTrimmer) flush() error {
+	_, err := t.w.Write(bytes.TrimRight(t.line, " "))
+	t.line = nil
+	return err
+}

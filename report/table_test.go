@@ -1,0 +1,155 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/tcplife/tcplife/tracker"
+)
+
+func TestFirstScreen(t *testing.T) {
+	for _, width := range []int{60, 80, 100, 140} {
+		t.Run(fmt.Sprint(width), func(t *testing.T) {
+			var out bytes.Buffer
+			rs, tr := incident()
+			write(t, NewTable(&out, TableOptions{Width: width}), rs, tr)
+			golden(t, fmt.Sprintf("table%d.txt", width), out.Bytes())
+			for _, line := range strings.Split(out.String(), "\n") {
+				if cells(line) > width {
+					t.Errorf("%d columns in a terminal of %d: %s", cells(line), width, line)
+				}
+			}
+		})
+	}
+}
+
+var sgr = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+func TestColourChangesNothingButColour(t *testing.T) {
+	var plain, colour bytes.Buffer
+	rs, tr := incident()
+	write(t, NewTable(&plain, TableOptions{Width: 100}), rs, tr)
+	rs, tr = incident()
+	write(t, NewTable(&colour, TableOptions{Width: 100, Color: true}), rs, tr)
+	golden(t, "colour.txt", colour.Bytes())
+	stripped := sgr.ReplaceAllString(colour.String(), "")
+	trimmed := regexp.MustCompile(`(?m) +$`).ReplaceAllString(stripped, "")
+	if trimmed != plain.String() {
+		t.Errorf("without colours:\n%s\nwant:\n%s", trimmed, plain.String())
+	}
+}
+
+func TestMarkdown(t *testing.T) {
+	var out bytes.Buffer
+	rs, tr := incident()
+	write(t, NewTable(&out, TableOptions{Markdown: true, Limit: 5}), rs, tr)
+	golden(t, "table.md", out.Bytes())
+}
+
+func TestAnswersForEmptyInput(t *testing.T) {
+	for name, tr := range map[string]*Trace{
+		"nothing.txt": {Files: []File{{Path: "empty.pcap"}}},
+		"no_tcp.txt": {
+			Files:   []File{{Path: "dns.pcap", Packets: 20}},
+			Packets: 20, First: start, Last: start + 5e9,
+			Skipped: map[string]uint64{"UDP": 17, "ARP": 3},
+		},
+		"damaged.txt": {
+			Files: []File{
+				{Path: "a.pcap", Packets: 20},
+				{Path: "b.pcap", Packets: 3, Err: "packet 4 at offset 1312: 1500 bytes announced, 200 left"},
+			},
+			Packets: 23, First: start, Last: start + 5e9,
+			Skipped: map[string]uint64{"UDP": 23},
+		},
+	} {
+		var out bytes.Buffer
+		write(t, NewTable(&out, TableOptions{Width: 80}), nil, tr)
+		golden(t, name, out.Bytes())
+	}
+}
+
+func TestTableKeepsOnlyWhatItShows(t *testing.T) {
+	w := NewTable(&bytes.Buffer{}, TableOptions{Limit: 3}).(*tableWriter)
+	rs, _ := incident()
+	for _, r := range rs {
+		if err := w.Connection(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(w.best.kept) != 3 {
+		t.Errorf("kept %d records for 3 rows", len(w.best.kept))
+	}
+}
+
+// The rows kept by the heap must be those a full sort would put first.
+func TestLimitShowsTheFirstOfTheOrder(t *testing.T) {
+	for _, key := range Sorts() {
+		rs, _ := incident()
+		all, some := best{less: order(key)}, best{limit: 7, less: order(key)}
+		for i := range rs {
+			r := rs[(i*29)%len(rs)] // in another order
+			all.add(r)
+			some.add(r)
+		}
+		want, got := all.sorted()[:7], some.sorted()
+		for i := range want {
+			if got[i].ID() != want[i].ID() {
+				t.Errorf("%s: row %d begins with packet %d, want %d", key, i, got[i].First.Packet, want[i].First.Packet)
+			}
+		}
+	}
+}
+
+func TestNamesOfFilesCannotDriveTheTerminal(t *testing.T) {
+	hostile := "a\x1b]0;owned\x07\x1b[2J\u202egnp.pcap|*x*"
+	rs, tr := incident()
+	tr.Files[0].Path, tr.Files[0].Err = hostile, "bad \x1b[31m record"
+	tr.Skipped = map[string]uint64{"\x1b[5mblink": 1}
+	tr.TCP = 0
+	for _, o := range []TableOptions{{Width: 80}, {Markdown: true}} {
+		var out bytes.Buffer
+		write(t, NewTable(&out, o), rs, tr)
+		for _, r := range out.String() {
+			if r != '\n' && (r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x202e) {
+				t.Fatalf("markdown %t: control character %U in\n%s", o.Markdown, r, out.String())
+			}
+		}
+		if o.Markdown && !strings.Contains(out.String(), `pcap\|\*x\*`) {
+			t.Error("Markdown of a file name is not escaped")
+		}
+	}
+}
+
+func TestPeakCountsTimeWaitsAtOnce(t *testing.T) {
+	w := newWaits()
+	stay := func(since, until int64) {
+		c := opened("10.0.0.1:1000", "10.0.0.2:80", 1, 0).Connection
+		c.Endpoints[tracker.Client].TimeWait = tracker.TimeWaitRecord{Held: true, Since: tracker.Mark{Packet: 1, At: since}, Until: until}
+		w.add(c, tracker.Client)
+	}
+	stay(0, 60)
+	stay(30, 90)
+	stay(60, 120) // begins when the first has ended
+	stay(61, 70)
+	if h := w.list()[0]; h.peak != 3 || h.peakAt != 61 || h.count != 4 {
+		t.Errorf("peak %d at %d of %d, want 3 at 61 of 4", h.peak, h.peakAt, h.count)
+	}
+}
+
+func TestPeakOfMillionsTakesBoundedMemory(t *testing.T) {
+	s := steps{quantum: 1, at: map[int64]int64{}}
+	const each = int64(1e6) // one connection a millisecond, 60 s of TIME_WAIT
+	for i := range int64(100_000) {
+		s.add(start+i*each, start+i*each+60e9)
+	}
+	if len(s.at) > maxSteps {
+		t.Errorf("%d moments kept", len(s.at))
+	}
+	if n, _ := s.peak(); n < 59_900 || n > 60_100 {
+		t.Errorf("peak %d, want about 60,000", n)
+	}
+}

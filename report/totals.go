@@ -1,0 +1,136 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/report/anomaly"
+	"github.com/tcplife/tcplife/tracker"
+)
+
+// The sizes of arrays counted by a vocabulary of the tracker.
+const (
+	numOpens    = int(tracker.OpenMidstream) + 1
+	numCloses   = int(tracker.CloseOpenAtEnd) + 1
+	numClosers  = int(tracker.ByUnknown) + 1
+	maxLingerIP = 64 // servers or clients named for hanging in CLOSE_WAIT
+)
+
+// totals counts what a summary says of all connections. It takes bounded memory
+// whatever the number of connections.
+type totals struct {
+	connections uint64
+	opens       [numOpens]uint64
+	closes      [numCloses]uint64
+	closers     [numCloses][numClosers]uint64
+	found       map[*anomaly.Kind]uint64 // findings, details included
+	concerned   uint64                   // connections with a finding of severity error or warn
+	waits       waits
+	closeWait   lingering // ends told "no more data" that never closed
+
+	packets     uint64
+	streamBytes uint64 // distinct octets seen, both directions
+	missing     uint64 // octets acknowledged and never captured
+	checksumBad uint64
+	badEnds     map[segment.IP]bool // hosts whose segments fail their checksum, none good
+	truncated   uint64
+	oneWay      uint64 // connections of which one direction was captured, several packets of it
+}
+
+func newTotals() totals {
+	return totals{
+		found:     map[*anomaly.Kind]uint64{},
+		waits:     newWaits(),
+		closeWait: lingering{hosts: map[segment.IP]lingerers{}},
+		badEnds:   map[segment.IP]bool{},
+	}
+}
+
+func (t *totals) add(r *Record) {
+	c := r.Connection
+	t.connections++
+	t.opens[c.Open]++
+	t.closes[c.Close]++
+	t.closers[c.Close][c.ClosedBy]++
+	worst := anomaly.Quality
+	for i := range r.Findings {
+		t.found[r.Findings[i].Kind]++
+		worst = min(worst, r.Findings[i].Severity)
+	}
+	if worst <= anomaly.Warn {
+		t.concerned++
+	}
+	for role := tracker.Client; role <= tracker.Server; role++ {
+		e := &c.Endpoints[role]
+		t.packets += e.Packets
+		t.streamBytes += e.StreamBytes
+		t.missing += e.MissingBytes
+		t.truncated += e.TruncatedPackets
+		t.checksumBad += e.ChecksumBad
+		if e.ChecksumBad > 0 && e.ChecksumGood == 0 && len(t.badEnds) < maxLingerIP {
+			t.badEnds[c.End(role).IP] = true
+		}
+		if e.TimeWait.Held {
+			t.waits.add(c, role)
+		}
+		if e.State == tracker.CloseWait {
+			t.closeWait.add(c.End(role).IP, c.TraceEnd-c.Last.At)
+		}
+	}
+	cl, sv := &c.Endpoints[tracker.Client], &c.Endpoints[tracker.Server]
+	if (cl.Packets == 0) != (sv.Packets == 0) && c.Open == tracker.OpenMidstream && cl.Packets+sv.Packets > 2 {
+		t.oneWay++
+	}
+}
+
+// kindCount is a kind of finding with how often it was found.
+type kindCount struct {
+	kind  *anomaly.Kind
+	count uint64
+}
+
+// kinds lists the findings, the gravest and most frequent first.
+func (t *totals) kinds() []kindCount {
+	ks := make([]kindCount, 0, len(t.found))
+	for k, n := range t.found {
+		ks = append(ks, kindCount{k, n})
+	}
+	slices.SortFunc(ks, func(a, b kindCount) int {
+		return cmp.Or(cmp.Compare(a.kind.Severity, b.kind.Severity), cmp.Compare(b.count, a.count), cmp.Compare(a.kind.Slug, b.kind.Slug))
+	})
+	return ks
+}
+
+// lingering is which hosts were left in CLOSE_WAIT at the end of their connections.
+type lingering struct {
+	count  uint64
+	silent int64 // the longest silence in nanoseconds
+	hosts  map[segment.IP]lingerers
+}
+
+type lingerers struct {
+	count  uint64
+	silent int64
+}
+
+func (l *lingering) add(ip segment.IP, silent int64) {
+	l.count++
+	l.silent = max(l.silent, silent)
+	h, ok := l.hosts[ip]
+	if !ok && len(l.hosts) >= maxLingerIP {
+		return // counted above; not named
+	}
+	l.hosts[ip] = lingerers{h.count + 1, max(h.silent, silent)}
+}
+
+// most returns the host with the most ends in CLOSE_WAIT.
+func (l *lingering) most() (segment.IP, lingerers) {
+	var best segment.IP
+	for ip, h := range l.hosts {
+		if b := l.hosts[best]; h.count > b.count || h.count == b.count && slices.Compare(ip[:], best[:]) < 0 {
+			best = ip
+		}
+	}
+	return best, l.hosts[best]
+}
