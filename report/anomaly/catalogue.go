@@ -2,6 +2,8 @@ package anomaly
 
 import "slices"
 
+//go:generate go test -run ^TestDocument$ -update .
+
 // catalogue is every kind, family by family, in the order they are listed in.
 var catalogue = slices.Concat(handshakeKinds, dataKinds, closeKinds, resetKinds, timeWaitKinds, qualityKinds)
 

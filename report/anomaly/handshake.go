@@ -150,7 +150,7 @@ var refusedRSTBadAck = &Kind{
 		"again afterwards.",
 	judge: func(c *conn) []Finding {
 		for f := range c.all(tracker.FactRst) {
-			if f.Role == tracker.Server && f.Reset.Receiver == tracker.SynSent && f.Reset.Effect == tracker.EffectNone {
+			if f.Role == tracker.Server && f.Reset.Receiver == tracker.SynSent && f.Reset.Effect != tracker.EffectClosed {
 				return []Finding{c.about(
 					tracker.Server, f.At, []tracker.Mark{c.end(tracker.Client).First, f.Mark}, High,
 					"the RST of %s does not acknowledge the SYN of %s", ref(f.Mark), ref(c.end(tracker.Client).First),

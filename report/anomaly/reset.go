@@ -79,7 +79,7 @@ var rstUnreadData = &Kind{
 	Explanation: "The application closed, or died, while the peer's data was still coming in or lay unread in its buffer. Typical: a server that answers an upload early " +
 		"(413, 401) and closes, or a worker that crashes on the request. The RST may destroy the answer before the peer reads it. Have the server read " +
 		"the rest or shut down and linger before closing. That the data was unread is a conclusion from the timing, not visible in the packets.",
-	replaces: []*Kind{rstAbort},
+	replaces: []*Kind{rstAbort, rstLinger0},
 	judge: func(c *conn) []Finding {
 		f := c.abort()
 		if f == nil || f.Reset.Form != tracker.FormActive || !c.noFin(f.Mark) || f.Reset.SinceData < 0 || time.Duration(f.Reset.SinceData) > c.t.UnreadWithin {
@@ -290,16 +290,21 @@ var rstChallenged = &Kind{
 		"sent the RST and guessed the numbers. The connection is not affected by this one.",
 	judge: func(c *conn) []Finding {
 		var out []Finding
-		for i, found := range c.resets(func(f *tracker.Fact) bool { return f.Reset.Effect == tracker.EffectChallenged }, func(fs []*tracker.Fact) string {
-			return fmt.Sprintf("the RST of %s is in the %s's window but not at its next sequence number%s", ref(fs[0].Mark), fs[0].Role.Peer(), more(len(fs)))
-		}) {
-			out = append(out, found)
+		for f := range c.all(tracker.FactRst) {
+			if f.Reset.Effect != tracker.EffectChallenged || f.Reset.Receiver == tracker.SynSent {
+				continue
+			}
+			marks, answer := []tracker.Mark{f.Mark}, "challenged"
 			for a := range c.all(tracker.FactChallengeAck) {
-				if a.Cause.Packet == found.Packets[0] {
-					out[i].Packets = append(out[i].Packets, a.Packet)
-					out[i].Evidence += ", challenged by " + ref(a.Mark)
+				if a.Cause.Packet == f.Packet {
+					marks, answer = append(marks, a.Mark), "challenged by "+ref(a.Mark)
 					break
 				}
+			}
+			out = append(out, c.about(f.Role, f.At, marks, High, "the RST of %s is in the %s's window but not at its next sequence number: %s",
+				ref(f.Mark), f.Role.Peer(), answer))
+			if len(out) == maxPackets {
+				break
 			}
 		}
 		return out
@@ -313,7 +318,9 @@ var rstNotEffective = &Kind{
 	Explanation: "Either somebody else injected it and its receiver never got it, or it was lost or dropped between the capture point and its receiver. If its supposed sender " +
 		"went on as well, it did not send it: look for a filter or an intrusion prevention system between the two, and compare TTL and IP identification.",
 	judge: func(c *conn) []Finding {
-		return c.resets(func(f *tracker.Fact) bool { return f.Reset.Effect == tracker.EffectRefuted }, func(fs []*tracker.Fact) string {
+		return c.resets(func(f *tracker.Fact) bool {
+			return f.Reset.Effect == tracker.EffectRefuted && f.Reset.Receiver != tracker.SynSent
+		}, func(fs []*tracker.Fact) string {
 			who := "the " + fs[0].Role.Peer().String()
 			if fs[0].Reset.SenderGoesOn {
 				who = "both sides"

@@ -87,7 +87,7 @@ var timeWaitReuseRefused = &Kind{
 	replaces: []*Kind{halfOpenRecovery, synRetransmitted},
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactTimeWaitRefused, High, func(fs []*tracker.Fact) string {
-			return fmt.Sprintf("the SYN was answered by a plain ACK of the old connection (%s)%s", ref(fs[0].Mark), c.sinceClose(fs[0].Mark))
+			return fmt.Sprintf("the SYN was answered by a plain ACK of the old connection, as %s shows%s", ref(fs[0].Mark), c.sinceClose(fs[0].Mark))
 		})
 	},
 }
