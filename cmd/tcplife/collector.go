@@ -1,0 +1,88 @@
+package main
+
+import (
+	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/tracker"
+)
+
+// maxRows is how many segments of the shown connections are kept, at some 170
+// bytes each. Beyond it, only what the record names: no one reads more lines.
+const maxRows = 200_000
+
+// collector gathers the segments of some records during a second pass.
+type collector struct {
+	records []report.Record
+	flows   map[segment.Flow][]int // indices of records
+	named   map[uint64]bool        // packets that the records name, in transitions, facts and findings
+	last    uint64                 // no packet after it is wanted
+	evicted bool
+	rows    [][]report.LadderRow // by index of record
+	kept    int
+	omitted int // ordinary segments beyond maxRows
+}
+
+// newCollector prepares to collect. evicted: some records of the first pass left the table
+// early, so that its records may be parts of what the second pass takes for one.
+func newCollector(records []report.Record, evicted bool) *collector {
+	c := &collector{
+		records: records,
+		flows:   map[segment.Flow][]int{},
+		named:   map[uint64]bool{},
+		evicted: evicted,
+		rows:    make([][]report.LadderRow, len(records)),
+	}
+	for i := range records {
+		r := &records[i]
+		c.flows[r.Flow] = append(c.flows[r.Flow], i)
+		c.last = max(c.last, r.Last.Packet)
+		for j := range r.Transitions {
+			c.named[r.Transitions[j].Packet] = true
+		}
+		for j := range r.Facts {
+			c.named[r.Facts[j].Packet] = true
+		}
+		for j := range r.Findings {
+			for _, packet := range r.Findings[j].Packets {
+				c.named[packet] = true
+			}
+		}
+	}
+	return c
+}
+
+// wants reports whether the segment is of a flow in question.
+func (c *collector) wants(s *segment.Segment) bool {
+	_, ok := c.flows[s.Flow]
+	return ok && s.Number <= c.last
+}
+
+// observe takes each segment to the record it counts for.
+func (c *collector) observe(s *segment.Segment, v tracker.Verdict) {
+	for _, i := range c.flows[s.Flow] {
+		switch {
+		case !c.belongs(&c.records[i], s, v):
+		case c.kept >= maxRows && !c.named[s.Number]:
+			c.omitted++
+		default:
+			c.kept++
+			c.rows[i] = append(c.rows[i], report.LadderRow{Segment: *s, Verdict: v})
+		}
+	}
+}
+
+func (c *collector) belongs(r *report.Record, s *segment.Segment, v tracker.Verdict) bool {
+	if c.evicted {
+		return r.First.Packet <= s.Number && s.Number <= r.Last.Packet
+	}
+	if v.Connection == r.First.Packet {
+		return true
+	}
+	// A SYN that seemed to begin another connection, and was taken back into this one.
+	for i := range r.Facts {
+		if f := &r.Facts[i]; f.Kind == tracker.FactSynNewISN && f.Packet == s.Number {
+			return true
+		}
+	}
+	return false
+}

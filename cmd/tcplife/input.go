@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/internal/pipeline"
+	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/anomaly"
+	"github.com/tcplife/tcplife/tracker"
+)
+
+// inputFlags say what is read and how it is followed.
+type inputFlags struct {
+	filter         string
+	timeWait       timeWait
+	maxConnections int
+	quiet          bool
+}
+
+func (f *inputFlags) add(cmd *cobra.Command) {
+	defaults := tracker.DefaultConfig()
+	f.timeWait = timeWait{text: "linux", duration: tracker.Profiles["linux"]}
+	flags := cmd.Flags()
+	flags.StringVar(&f.filter, "filter", "", "read only what this BPF `expression` selects, as tcpdump's")
+	flags.Var(&f.timeWait, "time-wait", "how long TIME_WAIT lasts: a duration, or as on "+strings.Join(timeWaitNames(), ", "))
+	complete(cmd, "time-wait", timeWaitNames())
+	flags.IntVar(&f.maxConnections, "max-connections", defaults.MaxConnections, "how many connections (`n`) are followed at a time; bounds memory")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no progress bar")
+}
+
+// check refuses what makes no sense.
+func (f *inputFlags) check() error {
+	if f.maxConnections < 1 {
+		return errors.New("--max-connections: a number from 1 on")
+	}
+	return nil
+}
+
+func (f *inputFlags) config() tracker.Config {
+	cfg := tracker.DefaultConfig()
+	cfg.TimeWait = f.timeWait.duration
+	cfg.MaxConnections = f.maxConnections
+	return cfg
+}
+
+// reading is one pass over the input.
+type reading struct {
+	std         streams
+	src         *capture.Source
+	filter      string
+	quiet       bool
+	names       []string // paths by index of file
+	interrupted bool
+}
+
+// openReading opens the captures. A file that cannot be read is no error of the
+// opening: the others are read, and reportFiles tells.
+func openReading(ctx context.Context, std streams, stdin io.Reader, paths []string, f *inputFlags) (*reading, error) {
+	opt := capture.DefaultOptions()
+	opt.Filter = f.filter
+	opt.Stdin = stdin
+	opt.Log = slog.New(messages{std: std})
+	src, err := capture.Open(ctx, paths, opt)
+	if err != nil {
+		return nil, err
+	}
+	r := &reading{std: std, src: src, filter: f.filter, quiet: f.quiet}
+	readable := false
+	for _, file := range src.Stats().Files {
+		r.names = append(r.names, file.Path)
+		readable = readable || file.Err == nil || file.Damaged
+	}
+	if !readable {
+		// A report on nothing would only hide why.
+		return nil, errors.Join(r.reportFiles(), src.Close())
+	}
+	return r, nil
+}
+
+// run replays the input. An interruption is no error: what was read counts.
+func (r *reading) run(ctx context.Context, t *tracker.Tracker, wrap func(pipeline.Source) pipeline.Source, emit func(*tracker.Connection) error, observe pipeline.Observer) error {
+	var src pipeline.Source = r.src
+	if !r.quiet && isTerminal(r.std.err) {
+		bar := newProgressing(src, r.src.Progress, r.std.err)
+		defer bar.Stop()
+		src = bar
+	}
+	if wrap != nil {
+		src = wrap(src)
+	}
+	err := pipeline.Run(ctx, src, t, emit, observe)
+	if err != nil && ctx.Err() != nil {
+		r.interrupted = true
+		return nil
+	}
+	return err
+}
+
+// fileName is report's way to the names of files.
+func (r *reading) fileName(index uint32) string {
+	if int(index) < len(r.names) {
+		return r.names[index]
+	}
+	return ""
+}
+
+// reportFiles says which files were not read to their end, and returns
+// errReported if there were any or the run was interrupted.
+func (r *reading) reportFiles() error {
+	failed := false
+	stats := r.src.Stats()
+	for i := range stats.Files {
+		if err := r.trouble(&stats.Files[i]); err != nil {
+			failed = true
+			r.std.say("%v", err)
+		}
+	}
+	if r.interrupted {
+		failed = true
+		r.std.say("interrupted: this is what was read so far")
+	}
+	if failed {
+		return errReported
+	}
+	return nil
+}
+
+// trouble is why a file was not read to its end, unless it is that the user
+// interrupted the run.
+func (r *reading) trouble(f *capture.FileStats) error {
+	if r.interrupted && errors.Is(f.Err, context.Canceled) {
+		return nil
+	}
+	return f.Err
+}
+
+// trace is what the report tells of the whole input.
+func (r *reading) trace(sum tracker.Summary, findings []anomaly.Finding) *report.Trace {
+	stats := r.src.Stats()
+	t := &report.Trace{
+		Packets:     stats.Packets,
+		TCP:         stats.TCP,
+		First:       stats.First,
+		Last:        stats.Last,
+		Skipped:     stats.Skipped,
+		Drops:       report.Drops{Known: stats.DropsKnown, Kernel: stats.DropsKernel, Interface: stats.DropsInterface},
+		Summary:     sum,
+		Findings:    findings,
+		Filter:      r.filter,
+		Interrupted: r.interrupted,
+	}
+	for i := range stats.Files {
+		f := &stats.Files[i]
+		file := report.File{Path: f.Path, Format: f.Format, LinkTypes: f.LinkTypes, Packets: f.Packets, TCP: f.TCP, Size: max(f.Size, 0)}
+		if err := r.trouble(f); err != nil {
+			file.Err = err.Error()
+		}
+		t.Files = append(t.Files, file)
+	}
+	return t
+}
+
+// capture is what the judges of the trace are told.
+func (r *reading) capture() anomaly.Capture {
+	stats := r.src.Stats()
+	return anomaly.Capture{
+		Packets:        stats.Packets,
+		TCP:            stats.TCP,
+		DropsKnown:     stats.DropsKnown,
+		DropsKernel:    stats.DropsKernel,
+		DropsInterface: stats.DropsInterface,
+		CutPackets:     stats.CutPackets,
+		SnapLen:        stats.SnapLen,
+		Backwards:      stats.Backwards,
+		First:          stats.First,
+		Last:           stats.Last,
+	}
+}
