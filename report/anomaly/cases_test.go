@@ -33,6 +33,7 @@ var variations = []struct {
 	{"exchanged", (*script.Conversation).Exchanged},
 }
 
+// TestCases plays every case. To look at one: go test ./report/anomaly -run TestCases/rfc/figures/figure-09 -show -v
 func TestCases(t *testing.T) {
 	for _, c := range readCases(t) {
 		for _, v := range variations {
