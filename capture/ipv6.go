@@ -118,11 +118,9 @@ func (d *decoder) transport(proto byte, k *ipPacket) skip {
 	return skipTooDeep
 }
 
-// tunnel looks for a TCP segment inside what an IP packet carries.
+// tunnel looks for a TCP segment inside what an IP packet carries. The first
+// fragment of a tunnel's packet will do: the headers inside say how long it is.
 func (d *decoder) tunnel(proto byte, k *ipPacket) skip {
-	if k.fragment {
-		return skipProtocol(proto)
-	}
 	switch proto {
 	case protoIPIP, protoIPv6:
 		if !d.deeper() {

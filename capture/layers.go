@@ -74,6 +74,9 @@ func (w *walker) walk(data []byte, _ gopacket.PacketBuilder) error {
 		if err := step.Decode(data, w); err != nil {
 			return err
 		}
+		if tag, ok := w.layer.(*layers.Dot1Q); ok {
+			w.d.addVLAN(tag.VLANIdentifier)
+		}
 		if w.layer == nil || w.next == nil {
 			return nil
 		}

@@ -333,7 +333,7 @@ func (r *pcapngReader) format() string {
 // ngClock turns an interface's time stamps into nanoseconds since 1970.
 type ngClock struct {
 	perSecond uint64
-	scale     uint64 // nanoseconds a unit, for stamps up to direct
+	scale     uint64 // nanoseconds a unit, for stamps below direct
 	direct    uint64 // 0 if the unit is no whole number of nanoseconds, or there is an offset
 	offset    int64  // seconds
 }
@@ -367,7 +367,7 @@ const maxSeconds = math.MaxInt64/1_000_000_000 - 1
 
 func (c ngClock) nanoseconds(stamp uint64) int64 {
 	// The ordinary clock is spared two divisions a packet.
-	if stamp <= c.direct {
+	if stamp < c.direct {
 		return int64(stamp * c.scale)
 	}
 	seconds, fraction := stamp/c.perSecond, stamp%c.perSecond
