@@ -77,8 +77,11 @@ func (t *Tracker) ordinary(c *connection, s *segment.Segment, x, y *endpoint) No
 	}
 	note |= c.advertise(t, s, &r, x)
 	x.lastAt = s.Time
-	if s.Options.Has&segment.OptTimestamps != 0 && !r.stale {
-		x.tsSeen, x.tsLast = true, s.Options.TSVal
+	if !r.stale {
+		x.fresh = r.mark
+		if s.Options.Has&segment.OptTimestamps != 0 {
+			x.tsSeen, x.tsLast = true, s.Options.TSVal
+		}
 	}
 	return note
 }
@@ -271,11 +274,15 @@ func (c *connection) acknowledge(t *Tracker, s *segment.Segment, r *reading, x, 
 	case ackAhead:
 		// Once it may be forged; twice, or with the numbers going on, octets passed that
 		// the capture does not have.
+		if r.ack != x.ahead {
+			y.seenTo = y.sndNxt
+		}
 		if x.ahead != 0 && r.ack >= x.ahead {
 			y.sndNxt = r.ack
 			note = c.advanceUna(t, s, r, x, y)
+		} else {
+			x.ahead = r.ack
 		}
-		x.ahead = r.ack
 		note |= NoteUnseenAck
 	case ackOld:
 		note = c.challenge(t, s, r, x, y)
@@ -289,6 +296,10 @@ func (c *connection) acknowledge(t *Tracker, s *segment.Segment, r *reading, x, 
 
 // advanceUna takes an acknowledgement of something new.
 func (c *connection) advanceUna(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) Note {
+	if r.ack == y.sndNxt && y.newDataAt.Seen() && y.finEnd == 0 {
+		x.answered(s.Time - y.newDataAt.At)
+	}
+	x.ackedBefore = x.rcvNxt
 	y.sndUna = r.ack
 	y.oldestSent, y.oldestAt, y.oldestGap = 1, s.Time, 0
 	x.acked, x.rcvNxt, x.rcvNxtAt = true, max(x.rcvNxt, r.ack), r.mark

@@ -32,6 +32,12 @@ func (c *connection) firstFin(t *Tracker, s *segment.Segment, r *reading, x, y *
 	x.sndNxt = max(x.sndNxt, r.end)
 	x.at[SndFin].set(r.mark, observed)
 	x.stats.FinSent = r.mark
+	if r.stale { // overtaken on the wire
+		x.at[SndFin].advance(x.fresh)
+	}
+	if x.has(SndRst) {
+		x.at[SndFin].advance(x.at[SndRst].mark)
+	}
 	c.note(t, s.Dir, Fact{Kind: FactFin, Mark: r.mark, Bytes: int64(s.PayloadLen)})
 	if x.stream.Contiguous(r.end - 1) {
 		y.at[RcvFin].set(r.mark, provisional)
@@ -109,6 +115,34 @@ func (c *connection) confirmFin(s *segment.Segment, x, y *endpoint) {
 	x.at[RcvFin].set(mark, confirmed)
 	if x.unaware.Packet > mark.Packet {
 		x.at[RcvFin].postpone(x.unaware)
+	}
+}
+
+// inferFin looks, when all is said, for a FIN that the capture does not have: an
+// end that had closed acknowledged, last of all, one octet beyond everything that was captured of its peer.
+func (c *connection) inferFin(d segment.Direction) {
+	x, y := &c.ends[d], &c.ends[d.Reverse()]
+	last := x.rcvNxtAt
+	if x.ahead != 0 {
+		last = x.stats.Last
+	}
+	end := max(x.ahead, x.rcvNxt)
+	if x.finEnd == 0 || y.finEnd != 0 || y.wasReset() || x.wasReset() || !y.based || x.sndNxt != x.finEnd ||
+		end != y.seenTo+1 || y.seenTo == 0 || last.Packet <= x.at[SndFin].mark.Packet {
+		return
+	}
+	if y.stats.Packets > 0 && !x.has(RcvAckFin) {
+		return // the peer was captured, and never acknowledged the FIN
+	}
+	y.finEnd = end
+	for _, m := range []*milestone{&y.at[SndFin], &x.at[RcvFin]} {
+		m.set(last, provisional)
+		m.advance(last)
+	}
+	y.at[RcvAckFin].set(last, provisional)
+	if !x.has(RcvAckFin) { // nothing of the peer was captured: it took its turn as usual
+		x.at[RcvAckFin].set(last, provisional)
+		x.at[RcvAckFin].advance(last)
 	}
 }
 

@@ -34,6 +34,8 @@ type endpoint struct {
 	wnd, maxWnd WindowBytes // last and largest window it advertised
 	closedAt    Mark        // when its window closed, while it is closed
 
+	seenTo int64 // how far its stream was known when the peer last acknowledged more than was captured; 0 = it never did
+
 	jump    int64 // end of a segment far outside the window, believed if the next one continues it; 0 = none
 	hasJump bool
 
@@ -51,6 +53,13 @@ type endpoint struct {
 	tsLast uint32 // the latest TSval it sent
 	stray  Mark   // the peer's last ACK in SYN_SENT that acknowledges no SYN of this end
 	strayN int64  // and the number it acknowledges
+	// strayOld: it came from an old connection of the peer, not in a SYN-ACK.
+	strayOld bool
+
+	ackedBefore int64 // the acknowledgement it sent before rcvNxt
+	aborted     bool  // it sent a RST of a live socket (FormActive)
+	fresh       Mark  // its last segment that was not stale
+	turnaround  int64 // the least time from a segment of the peer to its answer, as the tap sees it; 0 = none seen
 
 	oldestSent  int   // transmissions of the octet at sndUna
 	oldestAt    int64 // when it was last sent

@@ -55,6 +55,7 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 			// RFC 9293 3.10.7.3, first check: y answers by a RST and stays where it is.
 			c.note(t, s.Dir, Fact{Kind: FactSynAckWrongAck, Mark: m, Bytes: ack - 1})
 			x.refused = m
+			y.stray, y.strayN, y.strayOld = m, ack, false
 			return NoteIgnored
 		}
 	}
@@ -189,7 +190,7 @@ func (c *connection) acksSyn(s *segment.Segment, y *endpoint) bool {
 func (c *connection) strayAck(t *Tracker, s *segment.Segment, x, y *endpoint) Note {
 	m := markOf(s)
 	c.note(t, s.Dir, Fact{Kind: FactChallengeAck, Mark: m, Cause: y.lastSyn})
-	y.stray, y.strayN = m, y.position(s.Ack)
+	y.stray, y.strayN, y.strayOld = m, y.position(s.Ack), true
 	x.refused = m
 	x.lastAt = s.Time
 	return NoteIgnored | NoteChallengeAck
@@ -204,8 +205,17 @@ func (c *connection) measure(x, y *endpoint) {
 	if syn == nil || synAck == nil {
 		return
 	}
+	x.answered(c.handshake.Ack.At - synAck.mark.At)
+	y.answered(y.synAck.kept[0].mark.At - c.handshake.Syn.At)
 	if rtt := c.handshake.Ack.At - c.handshake.Syn.At; rtt > 0 && x.syn.n == 1 && y.synAck.n == 1 {
 		c.rtt = rtt
+	}
+}
+
+// answered takes a sample of how long an end took to answer, the way there and back included.
+func (e *endpoint) answered(after int64) {
+	if after >= 0 && (e.turnaround == 0 || after < e.turnaround) {
+		e.turnaround = after
 	}
 }
 

@@ -85,6 +85,17 @@ func (c *connection) steps(d segment.Direction) []step {
 			}
 		}
 	}
+	if reset := &e.at[SndRst]; reset.happened() {
+		// What passed the tap less than the way to e and back before its RST cannot have been
+		// there when it sent that (R4 by the clock).
+		for i := range steps {
+			s := &steps[i]
+			gap := reset.mark.At - s.mark.At
+			if s.event.received() && s.grade == provisional && s.mark.Packet < reset.mark.Packet && gap < e.turnaround/2 {
+				s.postpone(reset.mark)
+			}
+		}
+	}
 	// Receipts in the order of their packets; a postponed one takes those behind it along.
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.mark.Packet, b.mark.Packet) })
 	latest := int64(0)
@@ -118,13 +129,12 @@ func (c *connection) settled(event Event, e, peer *endpoint) bool {
 	case RcvFin:
 		// A FIN is answered at once or within a delayed ACK. It did not arrive if it was sent
 		// again in vain, or if its receiver went on unaware of it.
-		again := peer.fin.last().mark.At-peer.fin.kept[0].mark.At >= minResend
+		again := peer.fin.n > 1 && peer.fin.last().mark.At-peer.fin.kept[0].mark.At >= minResend
 		return !again && e.unaware.At-m.mark.At <= c.roundTrip()
 	case RcvAckSyn:
 		// R9: having sent nothing but SYN-ACKs, it answers data by a bare RST, or not at all.
-		if e.stats.Packets == e.stats.Syn+e.stats.Rst {
-			bareReset := e.ownReset > 0 && c.facts[e.ownReset-1].Reset.Form != FormActive
-			return !bareReset && peer.oldestSent < 3
+		if e.stats.Packets == e.stats.Syn+e.stats.Rst && !e.aborted {
+			return e.stats.Rst == 0 && peer.oldestSent < 3
 		}
 		return true
 	default:
@@ -173,6 +183,9 @@ func (c *connection) take(t *Tracker, p *path, d segment.Direction, s step) bool
 		return false
 	}
 	mark := s.mark
+	if n := len(p.transitions); n > 0 {
+		mark.At = max(mark.At, p.transitions[n-1].At) // what waited happened no earlier than what it waited for
+	}
 	p.transitions = append(p.transitions, Transition{
 		Role: c.role(d), From: p.state, To: to, Event: s.event, Certainty: c.certainty(s, d, p.state), Mark: mark,
 	})

@@ -17,7 +17,9 @@ func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *end
 	}
 	if x.stray.Seen() && x.at[RcvSynAck].grade != confirmed && r.pos == x.strayN {
 		c.note(t, s.Dir, f)
-		c.note(t, s.Dir, Fact{Kind: FactHalfOpen, Mark: r.mark, Cause: x.stray})
+		if x.strayOld {
+			c.note(t, s.Dir, Fact{Kind: FactHalfOpen, Mark: r.mark, Cause: x.stray})
+		}
 		return 0
 	}
 	if c.inSynSent(y, x) {
@@ -25,14 +27,18 @@ func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *end
 	}
 	index := c.note(t, s.Dir, f)
 	class := f.Reset.Class
+	if class == ResetBelow && y.acked && r.pos == y.ackedBefore && f.Reset.Form != FormActive {
+		// It answers what y sent a moment ago: too late to reset y, but true of its sender.
+		c.sentReset(r, index, x)
+	}
 	if class == ResetBelow || class == ResetAbove {
 		// Not at the number its sender stands at: a stray or forged one says nothing of either end.
 		x.refused = r.mark
 		return NoteIgnored
 	}
-	if c.sendsReset(s, r, x, y) && !x.has(SndRst) {
-		x.at[SndRst].set(r.mark, observed)
-		x.ownReset, x.resetAt = index, r.pos
+	x.aborted = x.aborted || f.Reset.Form == FormActive
+	if c.sendsReset(s, r, x, y) {
+		c.sentReset(r, index, x)
 	}
 	if class == ResetInWindow {
 		x.refused = r.mark
@@ -48,6 +54,14 @@ func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *end
 		got.grade = confirmed // x answers again for a connection that is gone
 	}
 	return 0
+}
+
+// sentReset records that x aborted, or was not there (R7).
+func (c *connection) sentReset(r *reading, index int, x *endpoint) {
+	if !x.has(SndRst) {
+		x.at[SndRst].set(r.mark, observed)
+		x.ownReset, x.resetAt = index, r.pos
+	}
 }
 
 // inSynSent reports whether e waits for the answer to its SYN.
