@@ -79,8 +79,8 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 	if c := t.Summary.Backwards; c > 0 {
 		worse(Fair, "%s stamped earlier than the one before", counted(c, "packet"))
 	}
-	if c := t.Summary.Evicted; c > 0 {
-		worse(Fair, "%s closed early for want of memory", counted(c, "connection"))
+	if t.Summary.Evicted > 0 {
+		worse(Fair, "limits of memory reached")
 	}
 	if c := t.Summary.Duplicates; c > 0 {
 		fine = append(fine, counted(c, "packet")+" captured twice (counted once)")
@@ -95,9 +95,6 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 		fine = append(fine, "offload on "+at+" (checksums ignored)")
 	} else if c := t.Summary.ChecksumBad; c > 0 {
 		fine = append(fine, counted(c, "packet")+" with a bad checksum (taken as lost)")
-	}
-	if t.Interrupted {
-		fine = append(fine, "interrupted: the rest was not read")
 	}
 	parts := slices.Concat(bad, fine)
 	if len(parts) == 0 {

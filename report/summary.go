@@ -36,7 +36,9 @@ func summarize(t *Trace, n *totals) []said {
 		}
 	}
 	grade, why := judgeQuality(t, n)
-	out = append(out, said{"capture", grade.String() + ": " + why, grade == Poor})
+	if n.connections > 0 || grade > Good {
+		out = append(out, said{"capture", grade.String() + ": " + why, grade == Poor})
+	}
 	if s := skipped(t); s != "" && (n.connections == 0 || t.TCP*10 < t.Packets*9) {
 		out = append(out, said{label: "not TCP", text: s})
 	}
@@ -71,7 +73,7 @@ func fileNames(files []File) string {
 func extent(t *Trace, n *totals) string {
 	var parts []string
 	if t.Packets > 0 {
-		parts = append(parts, humanSpan(max(t.Last-t.First, 0))+" from "+clock(t.First, "2006-01-02 15:04:05Z"))
+		parts = append(parts, roughSpan(max(t.Last-t.First, 0))+" from "+clock(t.First, "2006-01-02 15:04:05Z"))
 	}
 	packets := counted(t.Packets, "packet")
 	switch {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tcplife/tcplife/report/anomaly"
 	"github.com/tcplife/tcplife/tracker"
 )
 
@@ -47,6 +48,18 @@ func TestMarkdown(t *testing.T) {
 	rs, tr := incident()
 	write(t, NewTable(&out, TableOptions{Markdown: true, Limit: 5}), rs, tr)
 	golden(t, "table.md", out.Bytes())
+}
+
+func TestPoorCaptureIsSaidFirst(t *testing.T) {
+	var out bytes.Buffer
+	rs, tr := incident()
+	tr.Files = append(tr.Files, File{Path: "second half.pcap"})
+	tr.Drops.Kernel = 9000
+	tr.Summary.Evicted, tr.Summary.Duplicates = 3, 71
+	tr.Interrupted, tr.Filter = true, "port 8080"
+	tr.Findings = []anomaly.Finding{{Kind: kind("drops-reported"), Severity: anomaly.Quality, Evidence: "9,000 of 157,211 packets"}}
+	write(t, NewTable(&out, TableOptions{Width: 80, Limit: 2, Sort: SortBytes}), rs, tr)
+	golden(t, "poor.txt", out.Bytes())
 }
 
 func TestAnswersForEmptyInput(t *testing.T) {

@@ -1,0 +1,203 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcplife/tcplife/report/anomaly"
+	"github.com/tcplife/tcplife/tracker"
+)
+
+func TestHumanNumbers(t *testing.T) {
+	for want, got := range map[string]string{
+		"0": grouped(0), "999": grouped(999), "1,000": grouped(1000), "12,345,678": grouped(12345678),
+		"1 packet": counted(1, "packet"), "1,204 packets": counted(1204, "packet"),
+		"412 B": humanSize(412), "1.0 kB": humanSize(1000), "9.9 kB": humanSize(9940), "10 kB": humanSize(9960),
+		"999 kB": humanSize(999_400), "1.0 MB": humanSize(999_600), "18 EB": humanSize(1<<64 - 1),
+		"0s": humanSpan(0), "850µs": humanSpan(850e3), "19.2ms": humanSpan(19.21e6), "200ms": humanSpan(200e6),
+		"1.204s": humanSpan(1.204e9), "12.4s": humanSpan(12.4e9), "2m14s": humanSpan(134e9), "3h05m": humanSpan(3*3600e9 + 5*60e9),
+		"2d04h": humanSpan(52 * 3600e9), "-1.500s": humanSpan(-1.5e9), "1m00s": humanSpan(59.96e9),
+		"7.1s": roughSpan(7.1e9), "0%": share(0, 5), "0.02%": share(2, 10000), "1.5%": share(15, 1000), "97%": share(97, 100),
+		"100%": share(3, 3),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	got := wrap("one two · three averyveryverylongword end", 9)
+	want := []string{"one two ·", "three", "averyveryverylongword", "end"}
+	if strings.Join(got, "|") != strings.Join(want, "|") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestShortName(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		width int
+		want  string
+	}{
+		{"10.0.0.7:40112", 14, "10.0.0.7:40112"},
+		{"10.0.0.7:40112", 13, "10.…0.7:40112"},
+		{"[2001:db8:85a3::7334]:443", 16, "[2001…7334]:443"},
+	} {
+		if got := shortName(endpoint(c.name), c.width); cells(got) > c.width || !strings.Contains(got, c.want[len(c.want)-4:]) {
+			t.Errorf("%s in %d columns: %q", c.name, c.width, got)
+		}
+	}
+}
+
+func TestTextOfOthersIsEscaped(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain é 日本":  "plain é 日本",
+		"\x1b[31mred": `\x1b[31mred`,
+		"a\nb":        `a\nb`,
+		"\u202eabc":   `\u202eabc`,
+		"\xff":        `\xff`,
+		"\u009b31m":   `\u009b31m`,
+	} {
+		if got := forTerminal(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+	for _, in := range []string{"=1+1", "+1", "-1", "@x", "\tx", "\rx"} {
+		if got := forSpreadsheet(in); got != "'"+in {
+			t.Errorf("formula %q stays %q", in, got)
+		}
+	}
+	if got := forMarkdown("a|b*c_d`<x>&\x1b"); got != "a\\|b\\*c\\_d\\`&lt;x&gt;&amp;\\\\x1b" {
+		t.Errorf("Markdown: %s", got)
+	}
+}
+
+// What is printed as a command must reach the program as the very path.
+func TestShellWords(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("no bash to ask")
+	}
+	for _, path := range []string{"a.pcap", "with blank.pcap", "it's.pcap", "$HOME`x`.pcap", "é/日本.pcap", "a\nb\x1b\x07.pcap", `back\slash 'quote'`, "-rf", ""} {
+		out, err := exec.Command(bash, "-c", "printf %s "+forShell(path)).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := path
+		if path == "-rf" {
+			want = "./-rf"
+		}
+		if string(out) != want {
+			t.Errorf("%q: bash reads %s as %q", path, forShell(path), out)
+		}
+	}
+}
+
+func TestCSV(t *testing.T) {
+	var out bytes.Buffer
+	rs, tr := incident()
+	rs[0].Findings = []anomaly.Finding{{Kind: kind("rst-late-data"), Evidence: "=HYPERLINK(\"x\")", Packets: []uint64{1, 2}}}
+	write(t, NewCSV(&out, func(uint32) string { return "@evil.pcap" }), rs[:32], tr)
+	golden(t, "records.csv", out.Bytes())
+	rows, err := csv.NewReader(bytes.NewReader(out.Bytes())).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 33 {
+		t.Errorf("%d rows for 32 records and a header", len(rows))
+	}
+	for _, row := range rows {
+		for i, c := range row {
+			if c != "" && strings.ContainsRune("=+-@\t\r", rune(c[0])) {
+				t.Errorf("column %s can be taken for a formula: %s", csvHeader[i], c)
+			}
+		}
+	}
+	out.Reset()
+	write(t, NewCSV(&out, nil), nil, &Trace{})
+	if got := strings.TrimSpace(out.String()); got != strings.Join(csvHeader, ",") {
+		t.Errorf("without connections: %q", got)
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	half := opened("10.0.0.9:1", "10.0.1.5:2", 1, 0)
+	half.Close, half.ClosedBy, half.TraceEnd = tracker.CloseHalfClosed, tracker.ByClient, at(110*time.Second)
+	half.Last = mark(9, 0)
+	half.Endpoints[tracker.Server].State = tracker.CloseWait
+	early := opened("10.0.0.9:1", "10.0.1.5:2", 1, 0)
+	early.Open, early.Close = tracker.OpenMidstream, tracker.CloseOpenAtEnd
+	for want, r := range map[string]*Record{
+		"aborted by the server while closing: rst-late-data (high confidence)":   abortedTalk().r,
+		"closed orderly, client first; client holds TIME_WAIT until 12:02:08Z":   orderlyTalk().r,
+		"never answered: 3 SYNs in 7.1s: syn-unanswered (high confidence)":       unanswered("10.0.0.1:1", "10.0.0.2:2", 5, 0),
+		"half closed by the client; the server has not closed, silent for 1m50s": half,
+		"still open when the capture ended, opened before the capture":           early,
+	} {
+		if got := Verdict(r); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// Each way to end has words of its own at every length, and brief ones fit their column.
+func TestEveryEndingHasWords(t *testing.T) {
+	for c := range tracker.CloseOpenAtEnd + 1 {
+		for by := range tracker.ByUnknown + 1 {
+			r := opened("10.0.0.9:1", "10.0.1.5:2", 1, 0)
+			r.Close, r.ClosedBy, r.Phase = c, by, tracker.PhaseLater
+			for _, as := range []wording{brief, cell, sentence} {
+				s := ending(r, as)
+				if s == "" || strings.Contains(s, "  ") || strings.HasSuffix(s, " ") || strings.Contains(s, "_") {
+					t.Errorf("%s by %s: %q", c, by, s)
+				}
+				if as == brief && cells(s) > 20 {
+					t.Errorf("%s by %s: %q is not brief", c, by, s)
+				}
+			}
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	var out bytes.Buffer
+	k := anomaly.Catalogue()[0]
+	if err := Explain(&out, k, 72); err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(strings.Fields(out.String()), " ")
+	for _, want := range []string{k.Slug, k.Summary, k.Explanation, k.Reference, k.Since} {
+		if !strings.Contains(got, strings.Join(strings.Fields(want), " ")) {
+			t.Errorf("%q is missing from\n%s", want, out.String())
+		}
+	}
+	for _, line := range strings.Split(out.String(), "\n") {
+		if cells(line) > 72 {
+			t.Errorf("too long: %s", line)
+		}
+	}
+}
+
+func TestExplainListNamesTheCatalogue(t *testing.T) {
+	for _, width := range []int{50, 80, 120} {
+		var out bytes.Buffer
+		if err := ExplainList(&out, width); err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range anomaly.Catalogue() {
+			if !strings.Contains(out.String(), k.Slug) != k.Withdrawn {
+				t.Errorf("%s is missing or withdrawn", k.Slug)
+			}
+		}
+		for _, line := range strings.Split(out.String(), "\n") {
+			if cells(line) > width {
+				t.Errorf("too long for %d: %s", width, line)
+			}
+		}
+	}
+}
