@@ -217,6 +217,7 @@ func (c *connection) carry(t *Tracker, s *segment.Segment, r *reading, x, y *end
 	added := x.stream.Add(r.data, t.cfg.MaxRanges)
 	x.stats.StreamBytes += uint64(added.New)
 	x.sndNxt = max(x.sndNxt, r.data.End)
+	x.dataEnd = max(x.dataEnd, r.data.End)
 	if added.New > 0 {
 		if c.dataCount < 2 {
 			c.dataCount++

@@ -38,7 +38,7 @@ type reading struct {
 	window    WindowBytes
 	keepalive bool
 	probe     bool // a zero-window probe that carries nothing new
-	// stale: by its timestamp it was sent before a segment that passed already. It is
+	// stale: by its acknowledgement or timestamp it was sent before a segment that passed already. It is
 	// late or the network's copy, and no evidence of what its sender knows now.
 	stale bool
 }
@@ -81,7 +81,10 @@ func classify(s *segment.Segment, x, y *endpoint) reading {
 		}
 	}
 
-	if x.tsSeen && s.Options.Has&segment.OptTimestamps != 0 {
+	if s.Flags.Has(segment.ACK) && x.acked && r.ack < x.rcvNxt {
+		r.stale = true // RCV.NXT never goes back (RFC 9293 3.4)
+	}
+	if x.tsSeen && !r.stale && s.Options.Has&segment.OptTimestamps != 0 {
 		r.stale = seq.Num(s.Options.TSVal).Less(seq.Num(x.tsLast)) // RFC 7323 5.2: compared like sequence numbers
 	}
 

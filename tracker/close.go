@@ -7,6 +7,11 @@ import "github.com/tcplife/tcplife/internal/segment"
 func (c *connection) onFin(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) {
 	copyOf := transmission{mark: r.mark, ack: r.ack, tsVal: s.Options.TSVal, hasTS: s.Options.Has&segment.OptTimestamps != 0}
 	switch {
+	case x.finEnd == 0 && r.end-1 < x.dataEnd && y.acked && y.rcvNxt >= r.end:
+		// Octets above it were acknowledged: the receiver is past it (RFC 9293 3.10.7.4, first check).
+		c.note(t, s.Dir, Fact{Kind: FactFinOutOfWindow, Mark: r.mark, Bytes: r.end - y.rcvNxt})
+		x.refused = r.mark
+		return
 	case x.finEnd == 0:
 		c.firstFin(t, s, r, x, y)
 	case r.end != x.finEnd:

@@ -34,7 +34,8 @@ type endpoint struct {
 	wnd, maxWnd WindowBytes // last and largest window it advertised
 	closedAt    Mark        // when its window closed, while it is closed
 
-	seenTo int64 // how far its stream was known when the peer last acknowledged more than was captured; 0 = it never did
+	dataEnd int64 // end of the highest payload octet captured
+	seenTo  int64 // how far its stream was known when the peer last acknowledged more than was captured; 0 = it never did
 
 	jump    int64 // end of a segment far outside the window, believed if the next one continues it; 0 = none
 	hasJump bool

@@ -43,6 +43,45 @@ const (
 	numFactKinds            = iota + 1
 )
 
+var factNames = [numFactKinds]string{
+	FactSyn:                 "SYN",
+	FactSynRetransmitted:    "SYN retransmitted",
+	FactSynAck:              "SYN-ACK",
+	FactSynAckRetransmitted: "SYN-ACK retransmitted",
+	FactSynAckWrongAck:      "SYN-ACK wrong ACK",
+	FactSynAckISNChanged:    "SYN-ACK ISNchanged",
+	FactSynNewISN:           "SYN new ISN",
+	FactChallengeAck:        "challenge ACK",
+	FactFin:                 "FIN",
+	FactFinRetransmitted:    "FIN retransmitted",
+	FactFinWithHole:         "FIN with hole",
+	FactFinMoved:            "FIN moved",
+	FactFinOutOfWindow:      "FIN out of window",
+	FactDataAfterOwnFin:     "data after own FIN",
+	FactHalfCloseData:       "half close data",
+	FactDataAfterPeerFin:    "data after peer FIN",
+	FactRst:                 "RST",
+	FactAckOfUnseen:         "ACK of unseen",
+	FactAckOfUnsent:         "ACK of unsent",
+	FactKeepalive:           "keepalive",
+	FactZeroWindow:          "zero window",
+	FactWindowOpened:        "window opened",
+	FactRetransmission:      "retransmission",
+	FactSegmentAfterClose:   "segment after close",
+	FactTimeWaitRestarted:   "TIME_WAIT restarted",
+	FactSynIntoTimeWait:     "SYN into TIME_WAIT",
+	FactTimeWaitReused:      "TIME_WAIT reused",
+	FactTimeWaitRefused:     "TIME_WAIT refused",
+	FactTimeWaitReset:       "TIME_WAIT reset",
+	FactHalfOpen:            "half open",
+	FactReplacedAttempt:     "replaced attempt",
+	FactAckIgnored:          "ACK ignored",
+	FactBadChecksum:         "bad checksum",
+	FactRetracted:           "retracted",
+}
+
+func (k FactKind) String() string { return factNames[k] }
+
 // ResetClass is where a RST's sequence number lies in its receiver's window
 // (RFC 9293 3.5.3, 3.10.7.4; RFC 5961 section 3).
 type ResetClass uint8

@@ -184,9 +184,5 @@ func (t *Tracker) absorb(c, old *connection, d segment.Direction) {
 	t.flows[c.flow] = old
 }
 
-// inTimeWait reports whether an end of c is in TIME_WAIT as far as its milestones
-// go: it closed first and both FINs are exchanged.
-func (c *connection) inTimeWait() bool {
-	a, b := &c.ends[0], &c.ends[1]
-	return a.finEnd != 0 && b.finEnd != 0 && !a.wasReset() && !b.wasReset()
-}
+// inTimeWait reports whether an end of c is in TIME_WAIT as far as its milestones go.
+func (c *connection) inTimeWait() bool { return c.ends[0].inTimeWait() || c.ends[1].inTimeWait() }

@@ -134,7 +134,7 @@ func (c *connection) settled(event Event, e, peer *endpoint) bool {
 	case RcvAckSyn:
 		// R9: having sent nothing but SYN-ACKs, it answers data by a bare RST, or not at all.
 		if e.stats.Packets == e.stats.Syn+e.stats.Rst && !e.aborted {
-			return e.stats.Rst == 0 && peer.oldestSent < 3
+			return !e.has(SndRst) && peer.oldestSent < 3
 		}
 		return true
 	default:

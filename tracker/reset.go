@@ -44,10 +44,11 @@ func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *end
 		x.refused = r.mark
 	}
 	if got := &y.at[RcvRst]; !got.happened() && !y.has(SndRst) {
+		heldTimeWait := y.inTimeWait()
 		got.set(r.mark, provisional)
 		y.resetFact, y.resetBy = index, r.pos
 		c.setEffect(index, EffectClosed)
-		if y.inTimeWait() {
+		if heldTimeWait {
 			c.note(t, s.Dir.Reverse(), Fact{Kind: FactTimeWaitReset, Mark: r.mark})
 		}
 	} else if got.happened() {
@@ -110,7 +111,7 @@ func (c *connection) resetClass(s *segment.Segment, r *reading, x, y *endpoint) 
 		return ResetExact
 	case r.pos < low:
 		return ResetBelow
-	case r.pos <= low+int64(max(y.wnd, 1)):
+	case r.pos < low+int64(max(y.wnd, 1)):
 		return ResetInWindow
 	default:
 		return ResetAbove
@@ -199,6 +200,6 @@ func (c *connection) setEffect(index int, e ResetEffect) {
 
 // inTimeWait reports whether the milestones so far leave e in TIME_WAIT.
 func (e *endpoint) inTimeWait() bool {
-	return e.has(SndFin) && e.has(RcvAckFin) && e.has(RcvFin) &&
+	return e.has(SndFin) && e.has(RcvAckFin) && e.has(RcvFin) && !e.wasReset() &&
 		e.at[SndFin].order < e.at[RcvFin].order
 }
