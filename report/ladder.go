@@ -216,13 +216,20 @@ func (l *ladder) notes(it *ladderItem) []string {
 	}
 	var lines []string
 	for _, f := range it.findings {
+		if f.Severity == anomaly.Quality {
+			continue // about the capture, not about this segment; listed below the ladder
+		}
 		for _, s := range wrap("▲ "+f.Kind.Slug, width) {
 			lines = append(lines, l.style.paint(severityColor(f.Severity), s))
 		}
 	}
 	words := it.notes
-	if it.run.segments > 1 && cells(it.text[0])+5 > l.arrow { // the arrow has no room for all of it
-		words = append([]string{it.text[0]}, words...)
+	if it.run.segments > 1 && !l.fits(it.text[0]) {
+		left := it.text[0] // what the arrow has no room for
+		if l.fits(it.text[1]) {
+			left = it.run.extras()
+		}
+		words = append([]string{left}, words...)
 	}
 	if len(words) > 0 {
 		lines = append(lines, wrap(strings.Join(words, ", "), width)...)
@@ -252,7 +259,7 @@ func (l *ladder) draw(it *ladderItem) string {
 	}
 	text := it.text[len(it.text)-1]
 	for _, s := range it.text {
-		if cells(s)+5 <= l.arrow {
+		if l.fits(s) {
 			text = s
 			break
 		}
@@ -270,6 +277,9 @@ func (l *ladder) draw(it *ladderItem) string {
 		return "◀" + lead + " " + text + " " + tail + stroke
 	}
 }
+
+// fits reports whether the arrow has room for the text.
+func (l *ladder) fits(text string) bool { return cells(text)+5 <= l.arrow }
 
 func (l *ladder) legend() {
 	if l.assumed {

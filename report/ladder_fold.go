@@ -66,42 +66,47 @@ func (r *run) add(o *run) {
 	r.bytes[1] += o.bytes[1]
 }
 
-// dataSegments are those with payload.
-func (r *run) dataSegments() int { return r.segments - r.acks - r.keepalives }
+// dataSegments are those with payload, copies of the capture left out.
+func (r *run) dataSegments() int { return r.segments - r.acks - r.keepalives - r.twice }
 
 // text says what the run was, in ever fewer words.
 func (r *run) text() []string {
-	var long []string
-	size := humanSize(r.bytes[0] + r.bytes[1])
-	short := size
+	short := humanSize(r.bytes[0] + r.bytes[1])
+	middle := short
 	switch n := r.dataSegments(); {
 	case n > 0 && r.bytes[0] > 0 && r.bytes[1] > 0:
-		size = humanSize(r.bytes[0]) + " → " + humanSize(r.bytes[1]) + " ←"
-		fallthrough
+		middle = counted(uint64(n), "data segment") + ", " + humanSize(r.bytes[0]) + " → " + humanSize(r.bytes[1]) + " ←"
 	case n > 0:
-		long = append(long, counted(uint64(n), "data segment"), size)
-	case r.keepalives == 0:
-		long = append(long, counted(uint64(r.acks), "ACK"))
-		short = long[0]
+		middle = counted(uint64(n), "data segment") + ", " + short
+	case r.acks > 0:
+		middle = counted(uint64(r.acks), "ACK")
+		short = middle
 	default:
-		short = counted(uint64(r.keepalives), "keep-alive")
+		middle = counted(uint64(r.keepalives), "keep-alive")
+		short = middle
 	}
-	middle := strings.Join(long, ", ")
+	full := middle
+	if extras := r.extras(); extras != "" {
+		full += ", " + extras
+	}
+	return []string{full, middle, short}
+}
+
+// extras says what was not ordinary in the run.
+func (r *run) extras() string {
+	var parts []string
 	for _, extra := range []struct {
 		n    int
 		what string
 	}{{r.resent, "resent"}, {r.disordered, "out of order"}, {r.twice, "captured twice"}} {
 		if extra.n > 0 {
-			long = append(long, grouped(uint64(extra.n))+" "+extra.what)
+			parts = append(parts, grouped(uint64(extra.n))+" "+extra.what)
 		}
 	}
-	if r.keepalives > 0 {
-		long = append(long, counted(uint64(r.keepalives), "keep-alive"))
+	if r.keepalives > 0 && r.acks+r.dataSegments() > 0 {
+		parts = append(parts, counted(uint64(r.keepalives), "keep-alive"))
 	}
-	if middle == "" {
-		middle = short
-	}
-	return []string{strings.Join(long, ", "), middle, short}
+	return strings.Join(parts, ", ")
 }
 
 // fold turns the segments into lines: those that tell something one by one, long
@@ -261,7 +266,7 @@ func foldDialogues(items []ladderItem) []ladderItem {
 func merge(items []ladderItem) ladderItem {
 	it := items[0]
 	it.notes, it.last = nil, items[len(items)-1].last
-	it.run, it.data = run{}, false
+	it.run, it.data, it.void = run{}, false, false
 	for i := range items {
 		it.run.add(&items[i].run)
 		if items[i].data && !it.data {
@@ -346,26 +351,25 @@ func flagName(s *segment.Segment) string {
 	return strings.ReplaceAll(f.String(), ",", " ")
 }
 
-// runOf counts one segment.
+// runOf counts one segment; of one that was captured twice the copy counts as such only.
 func runOf(row *LadderRow, from tracker.Role) run {
 	r := run{segments: 1}
-	note := row.Verdict.Note
-	switch {
+	switch note := row.Verdict.Note; {
+	case note&tracker.NoteDuplicate != 0:
+		r.twice = 1
+		return r
 	case note&tracker.NoteKeepalive != 0:
 		r.keepalives = 1
 		return r
-	case row.Segment.PayloadLen == 0:
-		r.acks = 1
-	default:
-		r.bytes[from] = uint64(row.Segment.PayloadLen)
-	}
-	switch {
-	case note&tracker.NoteDuplicate != 0:
-		r.twice = 1
 	case note&tracker.NoteRetransmission != 0:
 		r.resent = 1
 	case note&tracker.NoteOutOfOrder != 0:
 		r.disordered = 1
+	}
+	if row.Segment.PayloadLen == 0 {
+		r.acks = 1
+	} else {
+		r.bytes[from] = uint64(row.Segment.PayloadLen)
 	}
 	return r
 }

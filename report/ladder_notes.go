@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/tracker"
@@ -11,12 +12,7 @@ import (
 func remarks(r *Record, row *LadderRow, from tracker.Role, facts []*tracker.Fact) []string {
 	var out []string
 	add := func(s string) {
-		for _, had := range out {
-			if had == s {
-				return
-			}
-		}
-		if s != "" {
+		if s != "" && !slices.Contains(out, s) {
 			out = append(out, s)
 		}
 	}
@@ -31,7 +27,11 @@ func remarks(r *Record, row *LadderRow, from tracker.Role, facts []*tracker.Fact
 		}
 	}
 	var covered tracker.Note
+	met := slices.ContainsFunc(facts, func(f *tracker.Fact) bool { return f.Kind == tracker.FactDataAfterPeerFin })
 	for _, f := range facts {
+		if f.Kind == tracker.FactHalfCloseData && met {
+			continue // the same seen from the other end
+		}
 		if say := factPhrases[f.Kind]; say != nil {
 			add(say(f))
 			covered |= factNotes[f.Kind]
@@ -70,7 +70,7 @@ var factNotes = map[tracker.FactKind]tracker.Note{
 	tracker.FactSynAckRetransmitted: tracker.NoteRetransmission,
 	tracker.FactFinRetransmitted:    tracker.NoteRetransmission,
 	tracker.FactRetransmission:      tracker.NoteRetransmission,
-	tracker.FactChallengeAck:        tracker.NoteChallengeAck,
+	tracker.FactChallengeAck:        tracker.NoteChallengeAck | tracker.NoteIgnored,
 	tracker.FactAckOfUnseen:         tracker.NoteUnseenAck,
 	tracker.FactKeepalive:           tracker.NoteKeepalive,
 	tracker.FactZeroWindow:          tracker.NoteZeroWindow,

@@ -199,10 +199,13 @@ func waitings(n *totals) string {
 			where = fmt.Sprintf(", %s of them%s", grouped(top.count), where)
 		}
 		s += where + " (peak " + grouped(top.peak)
-		if top.role == tracker.Client {
-			s += fmt.Sprintf(", %s of its ports to %s)", share(top.peak, EphemeralPorts), top.server)
-		} else {
+		switch {
+		case top.role == tracker.Server:
 			s += fmt.Sprintf(", the server on port %d itself)", top.server.Port)
+		case top.peak*1000 >= EphemeralPorts: // enough of them to be worth a thought
+			s += fmt.Sprintf(", %s of its ports to %s)", share(top.peak, EphemeralPorts), top.server)
+		default:
+			s += fmt.Sprintf(" to %s)", top.server)
 		}
 		parts = append(parts, s)
 		if top.role == tracker.Client && n.waits.byRole[tracker.Server] > 0 {
