@@ -27,9 +27,9 @@ func viaGopacket(frame []byte) (s segment.Segment, ok bool) {
 				found++
 			}
 		case *layers.IPv4:
-			// Encapsulated, or of a length that only the frame tells; and
-			// gopacket does not look at the version.
-			if src.IsValid() || binary.BigEndian.Uint16(l.Contents[2:]) == 0 || l.Version != 4 {
+			// Encapsulated, refused (then without contents), or of a length that
+			// only the frame tells; and gopacket does not look at the version.
+			if src.IsValid() || len(l.Contents) < 20 || binary.BigEndian.Uint16(l.Contents[2:]) == 0 || l.Version != 4 {
 				return s, false
 			}
 			src, _ = netip.AddrFromSlice(l.SrcIP.To4())

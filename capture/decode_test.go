@@ -96,8 +96,11 @@ func TestEveryWayToASegment(t *testing.T) {
 		{"GRE", 101, ip4(protoGRE, join([]byte{0, 0}, u16(etherIPv4), v4)), [2]uint16{}},
 		{"GRE with key, Ethernet", 101, ip4(protoGRE, join([]byte{0x20, 0}, u16(etherBridging), []byte{0, 0, 0, 1}, inner)), [2]uint16{}},
 		{"VXLAN", 101, udp(4789, join([]byte{8, 0, 0, 0, 0, 0, 42, 0}, inner)), [2]uint16{}},
-		{"VXLAN in a VLAN, and a VLAN inside", 1,
-			ether(etherVLAN, vlan(3, etherIPv4, udp(4789, join([]byte{8, 0, 0, 0, 0, 0, 42, 0}, ether(etherVLAN, vlan(4, etherIPv4, v4)))))), [2]uint16{3, 4}},
+		{
+			"VXLAN in a VLAN, and a VLAN inside", 1,
+			ether(etherVLAN, vlan(3, etherIPv4, udp(4789, join([]byte{8, 0, 0, 0, 0, 0, 42, 0}, ether(etherVLAN, vlan(4, etherIPv4, v4)))))),
+			[2]uint16{3, 4},
+		},
 		{"Geneve", 101, udp(6081, join([]byte{0, 0}, u16(etherBridging), []byte{0, 0, 1, 0}, inner)), [2]uint16{}},
 		{"GTP-U", 101, udp(2152, join([]byte{0x30, 255}, u16(uint16(len(v4))), []byte{0, 0, 0, 1}, v4)), [2]uint16{}},
 		{"MPLS", 1, ether(etherMPLS, join([]byte{0, 1, 0x20, 64, 0, 1, 0x31, 64}, v4)), [2]uint16{}},
@@ -224,9 +227,8 @@ func TestLengths(t *testing.T) {
 
 func TestChecksum(t *testing.T) {
 	for n := range 70 { // every way a length can fall on blocks of 32, 8 and 1
-		frame := plainFrame(0)
 		payload := bytes.Repeat([]byte{0xff, 0x80, 3}, n)[:n]
-		frame = ether(etherIPv4, ip4(protoTCP, tcpHeader(0x18, timestamps, payload)))
+		frame := ether(etherIPv4, ip4(protoTCP, tcpHeader(0x18, timestamps, payload)))
 		setChecksum(frame[14:])
 		if s, _ := decodeFrame(1, frame, 0); s.Checksum != segment.ChecksumGood {
 			t.Fatalf("%d bytes: a right checksum is not found good", n)

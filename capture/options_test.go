@@ -17,9 +17,11 @@ func TestOptions(t *testing.T) {
 		{"timestamps, aligned", timestamps, 0, segment.Options{Has: segment.OptTimestamps, TSVal: 1, TSEcr: 2}},
 		{"of a SYN", []byte{2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 1, 3, 3, 7}, 0, segment.Options{
 			Has: segment.OptMSS | segment.OptSACKPermitted | segment.OptTimestamps | segment.OptWindowScale,
-			MSS: 1460, WindowScale: 7, TSVal: 9}},
+			MSS: 1460, WindowScale: 7, TSVal: 9,
+		}},
 		{"SACK", []byte{1, 1, 5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 6}, 0, segment.Options{
-			Has: segment.OptSACK, SACKs: 2, SACK: [4]segment.Block{{Left: 1, Right: 2}, {Left: 5, Right: 6}}}},
+			Has: segment.OptSACK, SACKs: 2, SACK: [4]segment.Block{{Left: 1, Right: 2}, {Left: 5, Right: 6}},
+		}},
 		{"SACK without blocks", []byte{5, 2, 1, 1}, 0, segment.Options{}},
 		{"fast open", []byte{34, 2, 1, 1}, 0, segment.Options{Has: segment.OptFastOpen}},
 		{"fast open, experimental", []byte{254, 4, 0xf9, 0x89}, 0, segment.Options{Has: segment.OptFastOpen}},

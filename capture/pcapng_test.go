@@ -86,22 +86,38 @@ func TestPcapngDamage(t *testing.T) {
 		add  func(w *ngWriter)
 		want string
 	}{
-		{"interface that was not described", func(w *ngWriter) { w.enhanced(5, 1, f) },
-			fmt.Sprintf("packet 2 at offset %d: packet of interface 5, but the section has described 1; the file is damaged from here (1 packet read)", at)},
-		{"block longer than the bound", func(w *ngWriter) { w.b = append(w.b, 6, 0, 0, 0, 0xfc, 0xff, 0xff, 0xff, 0, 0, 0, 0) },
-			fmt.Sprintf("packet 2 at offset %d: record promises 4294967292 bytes; the file is damaged from here (1 packet read)", at)},
-		{"unknown block longer than the file", func(w *ngWriter) { w.b = append(w.b, 99, 0, 0, 0, 0xfc, 0xff, 0xff, 0xff, 0, 0, 0, 0) },
-			fmt.Sprintf("cut short in a block at offset %d; the file is damaged from here (1 packet read)", at)},
-		{"block of length 0", func(w *ngWriter) { w.b = append(w.b, make([]byte, 12)...) },
-			fmt.Sprintf("block promises a length of 0 in a block at offset %d; the file is damaged from here (1 packet read)", at)},
-		{"lengths that differ", func(w *ngWriter) { w.enhanced(0, 1, f); w.b[len(w.b)-4]++ },
-			fmt.Sprintf("packet 2 at offset %d: block of length 108 ends with length 109; the file is damaged from here (1 packet read)", at)},
-		{"more data than the block", func(w *ngWriter) { w.enhanced(0, 1, f); w.b[at+20] = 200 },
-			fmt.Sprintf("packet 2 at offset %d: record promises 200 bytes in a block with room for 76; the file is damaged from here (1 packet read)", at)},
-		{"byte order", func(w *ngWriter) { w.section(); w.b[at+8] ^= 1 },
-			fmt.Sprintf("section with byte-order magic 0x1a2b3c4c; expected 0x1a2b3c4d in a block at offset %d; the file is damaged from here (1 packet read)", at)},
-		{"clock", func(w *ngWriter) { w.iface(1, 0, ngOption{optionIfTsresol, []byte{40}}) },
-			fmt.Sprintf("interface with a time resolution of 0x28, finer than 64 bits can tell in a block at offset %d; the file is damaged from here (1 packet read)", at)},
+		{
+			"interface that was not described", func(w *ngWriter) { w.enhanced(5, 1, f) },
+			fmt.Sprintf("packet 2 at offset %d: packet of interface 5, but the section has described 1; the file is damaged from here (1 packet read)", at),
+		},
+		{
+			"block longer than the bound", func(w *ngWriter) { w.b = append(w.b, 6, 0, 0, 0, 0xfc, 0xff, 0xff, 0xff, 0, 0, 0, 0) },
+			fmt.Sprintf("packet 2 at offset %d: record promises 4294967292 bytes; the file is damaged from here (1 packet read)", at),
+		},
+		{
+			"unknown block longer than the file", func(w *ngWriter) { w.b = append(w.b, 99, 0, 0, 0, 0xfc, 0xff, 0xff, 0xff, 0, 0, 0, 0) },
+			fmt.Sprintf("cut short in a block at offset %d; the file is damaged from here (1 packet read)", at),
+		},
+		{
+			"block of length 0", func(w *ngWriter) { w.b = append(w.b, make([]byte, 12)...) },
+			fmt.Sprintf("block promises a length of 0 in a block at offset %d; the file is damaged from here (1 packet read)", at),
+		},
+		{
+			"lengths that differ", func(w *ngWriter) { w.enhanced(0, 1, f); w.b[len(w.b)-4]++ },
+			fmt.Sprintf("packet 2 at offset %d: block of length 108 ends with length 109; the file is damaged from here (1 packet read)", at),
+		},
+		{
+			"more data than the block", func(w *ngWriter) { w.enhanced(0, 1, f); w.b[at+20] = 200 },
+			fmt.Sprintf("packet 2 at offset %d: record promises 200 bytes in a block with room for 76; the file is damaged from here (1 packet read)", at),
+		},
+		{
+			"byte order", func(w *ngWriter) { w.section(); w.b[at+8] ^= 1 },
+			fmt.Sprintf("section with byte-order magic 0x1a2b3c4c; expected 0x1a2b3c4d in a block at offset %d; the file is damaged from here (1 packet read)", at),
+		},
+		{
+			"clock", func(w *ngWriter) { w.iface(1, 0, ngOption{optionIfTsresol, []byte{40}}) },
+			fmt.Sprintf("interface with a time resolution of 0x28, finer than 64 bits can tell in a block at offset %d; the file is damaged from here (1 packet read)", at),
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
