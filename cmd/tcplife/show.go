@@ -91,7 +91,7 @@ func show(ctx context.Context, std streams, paths []string, flags *showFlags) er
 	if err != nil {
 		return err
 	}
-	// What an interrupted first pass has found is still drawn: the second ends where that one did.
+	// What an interrupted first pass has found is still drawn; the second reads no further.
 	second, err := pass(context.WithoutCancel(ctx), std, kept, paths, &flags.input)
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func show(ctx context.Context, std streams, paths []string, flags *showFlags) er
 	if c.omitted > 0 {
 		std.say("only %d segments are drawn; %d more that carry data or acknowledge it are left out", c.kept, c.omitted)
 	}
-	if err := flags.draw(out, second, records, c); err != nil {
+	if err := flags.draw(out, records, c); err != nil {
 		return err
 	}
 	if err := out.Commit(); err != nil {
@@ -150,7 +150,7 @@ func (r *reading) collect(f *inputFlags, c *collector) error {
 }
 
 // draw writes one ladder after the other.
-func (f *showFlags) draw(out *output, r *reading, records []report.Record, c *collector) error {
+func (f *showFlags) draw(out *output, records []report.Record, c *collector) error {
 	opts := report.LadderOptions{Width: width(out.Writer), Color: f.screen.colored(out.Writer), All: f.all}
 	for i := range records {
 		if i > 0 {
@@ -171,11 +171,15 @@ type someFlows struct {
 	c *collector
 }
 
-// Next fills batch with what is left of the source's batches.
+// Next fills batch with what is left of the source's batches. It ends after the
+// last packet that is wanted.
 func (s *someFlows) Next(batch []segment.Segment) (int, error) {
 	for {
 		n, err := s.Source.Next(batch)
-		kept := slices.DeleteFunc(batch[:n:n], func(seg segment.Segment) bool { return !s.c.wants(&seg) })
+		if n > 0 && batch[n-1].Number > s.c.last {
+			err = io.EOF
+		}
+		kept := slices.DeleteFunc(batch[:n], func(seg segment.Segment) bool { return !s.c.wants(&seg) })
 		if len(kept) > 0 || err != nil {
 			return len(kept), err
 		}
