@@ -46,7 +46,7 @@ func TestNearest(t *testing.T) {
 		{"rst-late-data", "rst-late-data"},
 		{"rst-late-dta", "rst-late-data"},
 		{"rst-latedata", "rst-late-data"},
-		{"syn-unanswerd", "syn-unanswered"},
+		{"syn-unansweredd", "syn-unanswered"},
 		{"tw-resue", "tw-reuse"},
 		{"xyz", ""},
 		{"", ""},

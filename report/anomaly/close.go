@@ -134,7 +134,7 @@ var halfCloseData = &Kind{
 	Explanation: "A half-close, used on purpose: the client says \"that was my request\" with shutdown() and the server answers (ssh, rsync, nc, old HTTP). It is " +
 		"trouble only if the closer did not mean to read any more: then its kernel answers with a RST, see rst-late-data.",
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactHalfCloseData, High, func(fs []*tracker.Fact) string {
+		return c.each(tracker.FactHalfCloseData, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("new data (%s) %s after the %s's FIN (%s) was sent", ref(fs[0].Mark), span(between(fs[0].Cause, fs[0].Mark)), fs[0].Role.Peer(), ref(fs[0].Cause))
 		})
 	},
@@ -193,7 +193,7 @@ var simultaneousClose = &Kind{
 			return nil
 		}
 		return []Finding{c.whole(
-			max(client.At, server.At), []tracker.Mark{client, server}, High,
+			max(client.At, server.At), []tracker.Mark{client, server},
 			"the FINs of %s and %s passed %s apart, neither sent with knowledge of the other", ref(client), ref(server), apart(client, server),
 		)}
 	},
@@ -247,7 +247,7 @@ var finMoved = &Kind{
 	Explanation: "A FIN has one place in the stream, so one of the two is wrong: a broken stack or proxy, or one of them was sent by somebody else. Compare TTL, IP " +
 		"identification and options of the two.",
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactFinMoved, High, func(fs []*tracker.Fact) string {
+		return c.each(tracker.FactFinMoved, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("the FIN of %s stands %s from that of %s", ref(fs[0].Mark), count(max(fs[0].Bytes, -fs[0].Bytes), "byte"), ref(c.end(fs[0].Role).FinSent))
 		})
 	},
@@ -260,7 +260,7 @@ var dataAfterOwnFin = &Kind{
 	Explanation: "After its FIN a side has nothing more to say, and its peer must not take it. A broken stack, a proxy that splices two streams, or a FIN that somebody " +
 		"else sent in its name. Retransmissions below the FIN are normal and are not meant here.",
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactDataAfterOwnFin, High, func(fs []*tracker.Fact) string {
+		return c.each(tracker.FactDataAfterOwnFin, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("%s beyond the FIN of %s, in %s%s", count(fs[0].Bytes, "byte"), ref(fs[0].Cause), ref(fs[0].Mark), more(len(fs)))
 		})
 	},
@@ -297,7 +297,7 @@ var finOutOfWindow = &Kind{
 	Explanation: "An old duplicate, a blind guess, or a box that lost track of the sequence numbers. It changes nothing; tools that believe every FIN " +
 		"report a close that did not happen.",
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactFinOutOfWindow, High, func(fs []*tracker.Fact) string {
+		return c.each(tracker.FactFinOutOfWindow, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("the FIN of %s lies %s outside the %s's window%s", ref(fs[0].Mark), count(max(fs[0].Bytes, -fs[0].Bytes), "byte"), fs[0].Role.Peer(), more(len(fs)))
 		})
 	},
@@ -317,7 +317,7 @@ var vanished = &Kind{
 		if !client.State.Synchronized() || !server.State.Synchronized() || c.since(c.Last) < c.t.VanishedIdle {
 			return nil
 		}
-		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, High, "idle for %s since %s, all data acknowledged", span(c.since(c.Last)), ref(c.Last))}
+		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, "idle for %s since %s, all data acknowledged", span(c.since(c.Last)), ref(c.Last))}
 	},
 }
 
@@ -327,7 +327,7 @@ var segmentAfterClose = &Kind{
 	Summary:     "A segment arrived after both ends had closed.",
 	Explanation: "A late duplicate, or a copy that took a slower path: TIME_WAIT exists to absorb it. Harmless; tools without TIME_WAIT make a ghost connection of it.",
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactSegmentAfterClose, High, func(fs []*tracker.Fact) string {
+		return c.each(tracker.FactSegmentAfterClose, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("%s, %s after the close%s", ref(fs[0].Mark), span(between(c.Closed, fs[0].Mark)), more(len(fs)))
 		})
 	},

@@ -14,7 +14,7 @@ type conn struct {
 	*tracker.Connection
 	t       *Thresholds
 	kinds   uint64        // bit k: a fact of FactKind k is there
-	closing *tracker.Fact // the RST that ended the connection, nil without one
+	closing *tracker.Fact // the RST that ended the connection, nil without one; see ending
 }
 
 // both are the two roles, in the order findings about both are given.
@@ -23,13 +23,38 @@ var both = [2]tracker.Role{tracker.Client, tracker.Server}
 func newConn(c *tracker.Connection, t *Thresholds) conn {
 	v := conn{Connection: c, t: t}
 	for i := range c.Facts {
-		f := &c.Facts[i]
-		v.kinds |= 1 << f.Kind
-		if v.closing == nil && f.Kind == tracker.FactRst && f.Reset.Effect == tracker.EffectClosed {
-			v.closing = f
+		v.kinds |= 1 << c.Facts[i].Kind
+	}
+	v.closing = v.ending()
+	return v
+}
+
+// ending finds the RST that ended the connection: the first that closed its
+// receiver. If its sender had aborted before and that RST was only lost on the way, the
+// first one counts: the later ones are answers of a host that has closed.
+func (c *conn) ending() *tracker.Fact {
+	var closed *tracker.Fact
+	for f := range c.all(tracker.FactRst) {
+		if f.Reset.Effect == tracker.EffectClosed {
+			closed = f
+			break
 		}
 	}
-	return v
+	if closed == nil {
+		return nil
+	}
+	for f := range c.all(tracker.FactRst) {
+		if f.Packet < closed.Packet && f.Role == closed.Role && lostOnTheWay(f) {
+			return f
+		}
+	}
+	return closed
+}
+
+// lostOnTheWay reports whether the receiver of rst went on although its sender did not:
+// it was sent, and never arrived.
+func lostOnTheWay(rst *tracker.Fact) bool {
+	return rst.Reset.Effect == tracker.EffectRefuted && !rst.Reset.SenderGoesOn && rst.Reset.Receiver.Synchronized()
 }
 
 func (c *conn) has(k tracker.FactKind) bool { return c.kinds>>k&1 != 0 }
@@ -61,14 +86,14 @@ func (c *conn) by(r tracker.Role, k tracker.FactKind) []*tracker.Fact {
 
 // each returns one finding per role that has facts of kind k, made by phrase from
 // all of them.
-func (c *conn) each(k tracker.FactKind, conf Confidence, phrase func(fs []*tracker.Fact) string) []Finding {
+func (c *conn) each(k tracker.FactKind, phrase func(fs []*tracker.Fact) string) []Finding {
 	if !c.has(k) {
 		return nil
 	}
 	var out []Finding
 	for _, r := range both {
 		if fs := c.by(r, k); len(fs) > 0 {
-			out = append(out, c.from(fs, conf, "%s", phrase(fs)))
+			out = append(out, c.from(fs, High, "%s", phrase(fs)))
 		}
 	}
 	return out
@@ -96,8 +121,8 @@ func (c *conn) about(r tracker.Role, at int64, marks []tracker.Mark, conf Confid
 }
 
 // whole makes a finding about the connection as a whole.
-func (c *conn) whole(at int64, marks []tracker.Mark, conf Confidence, format string, args ...any) Finding {
-	f := c.about(tracker.Client, at, marks, conf, format, args...)
+func (c *conn) whole(at int64, marks []tracker.Mark, format string, args ...any) Finding {
+	f := c.about(tracker.Client, at, marks, High, format, args...)
 	f.HasRole = false
 	return f
 }

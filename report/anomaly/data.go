@@ -87,7 +87,7 @@ var keepaliveProbes = &Kind{
 		"probe may carry is not data. Very short intervals cost battery and traffic; intervals longer than the idle timeout of a box in between do not " +
 		"help against it.",
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactKeepalive, High, func(fs []*tracker.Fact) string {
+		return c.each(tracker.FactKeepalive, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("%s, the first %s after the segment before it", count(c.end(fs[0].Role).Keepalives, "probe"), span(time.Duration(fs[0].Gap)))
 		})
 	},

@@ -106,7 +106,7 @@ var synNewISNRetry = &Kind{
 		"a fixed source port, a NAT that reuses ports quickly, or a SYN proxy in between. Both attempts are one story: read the first one for " +
 		"why it was not answered.",
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactReplacedAttempt, High, func(fs []*tracker.Fact) string {
+		return c.each(tracker.FactReplacedAttempt, func(fs []*tracker.Fact) string {
 			f := fs[0]
 			if !f.Cause.Seen() {
 				return fmt.Sprintf("another initial sequence number at %s, the attempt before it unanswered", ref(f.Mark))
@@ -304,7 +304,7 @@ var synAckWrongAck = &Kind{
 		"on both of its sides. The client must answer with a RST and try again. Look at whether the capture point is between two such " +
 		"boxes before suspecting forgery.",
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactSynAckWrongAck, High, func(fs []*tracker.Fact) string {
+		return c.each(tracker.FactSynAckWrongAck, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("the SYN-ACK of %s acknowledges no SYN of its peer%s", ref(fs[0].Mark), more(len(fs)))
 		})
 	},
@@ -318,7 +318,7 @@ var synAckISNChanged = &Kind{
 		"proxy takes over, or the server switched to SYN cookies or lost its first half-open entry. Compare TTL and options of the two.",
 	replaces: []*Kind{synAckRetransmitted},
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactSynAckISNChanged, High, func(fs []*tracker.Fact) string {
+		return c.each(tracker.FactSynAckISNChanged, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("the SYN-ACK of %s has another initial sequence number than the one before%s", ref(fs[0].Mark), more(len(fs)))
 		})
 	},
@@ -333,7 +333,7 @@ var halfOpenRecovery = &Kind{
 		"retry. Look for what ended the earlier connection without telling the server.",
 	replaces: []*Kind{synRetransmitted},
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactHalfOpen, High, func(fs []*tracker.Fact) string {
+		return c.each(tracker.FactHalfOpen, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("the SYN was challenged with an ACK of the old connection, which the client reset (%s)", ref(fs[0].Mark))
 		})
 	},
@@ -351,7 +351,7 @@ var simultaneousOpen = &Kind{
 		}
 		client, server := c.end(tracker.Client), c.end(tracker.Server)
 		return []Finding{c.whole(
-			server.First.At, []tracker.Mark{client.First, server.First}, High,
+			server.First.At, []tracker.Mark{client.First, server.First},
 			"the server's SYN passed %s after the client's, neither acknowledging the other", span(between(client.First, server.First)),
 		)}
 	},
@@ -365,7 +365,7 @@ var synInEstablished = &Kind{
 		"second host behind the same NAT address and port. A correct receiver challenges it and goes on. Compare TTL and options with the " +
 		"sender's other packets.",
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactSynNewISN, High, func(fs []*tracker.Fact) string {
+		return c.each(tracker.FactSynNewISN, func(fs []*tracker.Fact) string {
 			answered := "unanswered"
 			for a := range c.all(tracker.FactChallengeAck) {
 				if a.Cause.Packet == fs[0].Packet {

@@ -74,6 +74,7 @@ var OneWayCapture = &Kind{
 	Slug: "one-way-capture", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
 	Reference: "RFC 9293 3.4",
 	Summary:   "Only one direction was captured.",
+	replaces:  []*Kind{CaptureLoss},
 	Explanation: "One side's segments answer a peer that is not in the capture: routing is asymmetric, the mirror port copies one direction only, or the filter names one address as source. " +
 		"Nothing can be said about the other side; findings about the end have low confidence. Capture on a host itself, or mirror both directions.",
 	judge: func(c *conn) []Finding {
@@ -141,8 +142,8 @@ var checksumBad = &Kind{
 		var out []Finding
 		for _, r := range both {
 			e, fs := c.end(r), c.by(r, tracker.FactBadChecksum)
-			if len(fs) == 0 || e.ChecksumGood <= e.ChecksumBad {
-				continue // checksum-offload
+			if len(fs) == 0 || e.ChecksumGood <= e.ChecksumBad || e.MissingBytes > 0 {
+				continue // checksum-offload: of most segments, or of some that were taken all the same
 			}
 			out = append(out, c.from(fs, High, "%s of the %s with a wrong checksum, %d right", count(e.ChecksumBad, "segment"), r, e.ChecksumGood))
 		}
@@ -205,7 +206,7 @@ var TableEvicted = &Kind{
 		if c.EndReason != tracker.EndEvicted {
 			return nil
 		}
-		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, High, "record closed after %s, %s after its first", ref(c.Last), span(between(c.First, c.Last)))}
+		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, "record closed after %s, %s after its first", ref(c.Last), span(between(c.First, c.Last)))}
 	},
 	trace: func(_ *trace, s source) []Finding {
 		if s.sum.Evicted == 0 {
@@ -231,7 +232,7 @@ var midstream = &Kind{
 			}
 			break
 		}
-		return []Finding{c.whole(c.First.At, []tracker.Mark{c.First}, High, "the first segment seen (%s) is not a SYN; client and server told apart by %s", ref(c.First), evidenceOf[c.DirectionBy])}
+		return []Finding{c.whole(c.First.At, []tracker.Mark{c.First}, "the first segment seen (%s) is not a SYN; client and server told apart by %s", ref(c.First), evidenceOf[c.DirectionBy])}
 	},
 }
 
@@ -251,7 +252,7 @@ var openAtEOF = &Kind{
 		if c.Close != tracker.CloseOpenAtEnd || c.EndReason != tracker.EndOfCapture {
 			return nil
 		}
-		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, High, "last segment (%s) %s before the end of the capture, client %s, server %s",
+		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, "last segment (%s) %s before the end of the capture, client %s, server %s",
 			ref(c.Last), span(c.since(c.Last)), c.end(tracker.Client).State, c.end(tracker.Server).State)}
 	},
 }

@@ -9,7 +9,7 @@ import (
 
 var resetKinds = []*Kind{
 	rstAbort, rstUnreadData, rstLateData, rstLinger0, rstInsteadOfFinAck, rstAfterOwnFin, rstAfterClose, rstNoSocket,
-	rstRTOGiveUp, rstOutOfWindow, rstChallenged, rstNotEffective, rstBurst, rstCrossing, rstStray,
+	rstRTOGiveUp, rstOutOfWindow, rstChallenged, rstNotEffective, rstInjectedSuspect, rstBurst, rstCrossing, rstStray,
 }
 
 // abort returns the RST that ended an established connection, nil without one. Those
@@ -319,7 +319,8 @@ var rstNotEffective = &Kind{
 		"went on as well, it did not send it: look for a filter or an intrusion prevention system between the two, and compare TTL and IP identification.",
 	judge: func(c *conn) []Finding {
 		return c.resets(func(f *tracker.Fact) bool {
-			return f.Reset.Effect == tracker.EffectRefuted && f.Reset.Receiver != tracker.SynSent
+			again := lostOnTheWay(f) && c.closing != nil && c.closing.Role == f.Role // it was repeated, and told its receiver then
+			return f.Reset.Effect == tracker.EffectRefuted && f.Reset.Receiver != tracker.SynSent && !again
 		}, func(fs []*tracker.Fact) string {
 			who := "the " + fs[0].Role.Peer().String()
 			if fs[0].Reset.SenderGoesOn {
@@ -327,6 +328,24 @@ var rstNotEffective = &Kind{
 			}
 			return fmt.Sprintf("after the RST of %s (%s) %s went on%s", ref(fs[0].Mark), fs[0].Reset.Class, who, more(len(fs)))
 		})
+	},
+}
+
+var rstInjectedSuspect = &Kind{
+	Slug: "rst-injected-suspect", Family: Reset, Severity: Warn, Since: "0.1", cause: resetByPeer,
+	Reference: "RFC 5961 1.2; RFC 9293 3.5.2",
+	Summary:   "A RST ended the connection for its receiver, while its supposed sender went on as if it had sent none.",
+	Explanation: "A host that aborts says nothing more on that connection, so somebody else sent this RST in its name: a filter, a firewall, an intrusion prevention " +
+		"system, or an attacker who guessed the numbers. Compare its TTL, IP identification and options with the sender's other packets, and look for the box " +
+		"on the path that has a reason.",
+	replaces: []*Kind{rstAbort, rstUnreadData, rstLateData, rstLinger0, rstInsteadOfFinAck, rstAfterOwnFin, rstNoSocket, rstRTOGiveUp},
+	judge: func(c *conn) []Finding {
+		f := c.abort()
+		if f == nil || !f.Reset.SenderGoesOn {
+			return nil
+		}
+		return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, Medium, "the RST of %s (%s) closed the %s, but the %s still sent ordinary segments afterwards",
+			ref(f.Mark), f.Reset.Class, f.Role.Peer(), f.Role)}
 	},
 }
 
@@ -391,7 +410,7 @@ var rstCrossing = &Kind{
 		}
 		for _, f := range c.by(a.Role.Peer(), tracker.FactRst) {
 			if f.Packet > a.Packet && f.Reset.Form == tracker.FormActive && between(a.Mark, f.Mark) <= c.rtt() {
-				return []Finding{c.whole(a.At, []tracker.Mark{a.Mark, f.Mark}, High, "the RSTs of %s and %s passed %s apart, within the round trip of %s",
+				return []Finding{c.whole(a.At, []tracker.Mark{a.Mark, f.Mark}, "the RSTs of %s and %s passed %s apart, within the round trip of %s",
 					ref(a.Mark), ref(f.Mark), apart(a.Mark, f.Mark), span(c.rtt()))}
 			}
 		}

@@ -49,7 +49,7 @@ var timeWaitRestarted = &Kind{
 	Explanation: "The last ACK was lost; this is what TIME_WAIT is for. The time starts over with it. Harmless unless it is frequent, which means loss on the way to the other side.",
 	replaces:    []*Kind{finRetransmitted},
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactTimeWaitRestarted, High, func(fs []*tracker.Fact) string {
+		return c.each(tracker.FactTimeWaitRestarted, func(fs []*tracker.Fact) string {
 			tw := c.end(fs[0].Role).TimeWait.Since
 			return fmt.Sprintf("FIN again (%s), %s after TIME_WAIT began%s", ref(fs[0].Mark), span(max(0, between(tw, fs[0].Mark))), more(len(fs)))
 		})
@@ -63,7 +63,7 @@ var timeWaitReused = &Kind{
 	Explanation: "Allowed when the new initial sequence number or timestamp is beyond the old one. A sign of a client that opens many connections to one service: see whether it runs " +
 		"short of ports, and prefer connection reuse.",
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactTimeWaitReused, High, func(fs []*tracker.Fact) string {
+		return c.each(tracker.FactTimeWaitReused, func(fs []*tracker.Fact) string {
 			return "SYN accepted (" + ref(fs[0].Mark) + ")" + c.sinceClose(fs[0].Mark)
 		})
 	},
@@ -86,7 +86,7 @@ var timeWaitReuseRefused = &Kind{
 		"clients without timestamps. Enable timestamps, or have the client's side close first.",
 	replaces: []*Kind{halfOpenRecovery, synRetransmitted},
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactTimeWaitRefused, High, func(fs []*tracker.Fact) string {
+		return c.each(tracker.FactTimeWaitRefused, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("the SYN was answered by a plain ACK of the old connection, as %s shows%s", ref(fs[0].Mark), c.sinceClose(fs[0].Mark))
 		})
 	},
@@ -100,9 +100,35 @@ var timeWaitAssassinated = &Kind{
 		"connection on the same ports. Harmless unless the ports are reused at once.",
 	replaces: []*Kind{rstAfterClose},
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactTimeWaitReset, High, func(fs []*tracker.Fact) string {
-			tw := c.end(fs[0].Role).TimeWait.Since
-			return fmt.Sprintf("RST (%s) %s after TIME_WAIT began (%s)", ref(fs[0].Mark), span(between(tw, fs[0].Mark)), ref(tw))
-		})
+		for f := range c.all(tracker.FactTimeWaitReset) {
+			tw := c.end(f.Role).TimeWait.Since
+			if c.ownReset(f) || c.newSyn(tw) {
+				return nil // rst-after-close; tw-reuse-refused
+			}
+			return []Finding{c.about(f.Role, f.At, []tracker.Mark{tw, f.Mark}, High, "RST (%s) of the %s %s after TIME_WAIT began (%s)",
+				ref(f.Mark), f.Role.Peer(), span(between(tw, f.Mark)), ref(tw))}
+		}
+		return nil
 	},
+}
+
+// ownReset reports whether the RST that ended a TIME_WAIT came from the endpoint that
+// should have held it.
+func (c *conn) ownReset(ended *tracker.Fact) bool {
+	for _, f := range c.by(ended.Role, tracker.FactRst) {
+		if f.Packet == ended.Packet {
+			return true
+		}
+	}
+	return false
+}
+
+// newSyn reports whether a new connection's SYN met the TIME_WAIT that began at tw.
+func (c *conn) newSyn(tw tracker.Mark) bool {
+	for f := range c.all(tracker.FactSynIntoTimeWait) {
+		if f.Packet > tw.Packet {
+			return true
+		}
+	}
+	return false
 }

@@ -163,15 +163,18 @@ func (j *Judge) Merge(other *Judge) {
 
 // count adds one connection to the aggregates.
 func (t *trace) count(c *conn, fs []Finding, maxKeys int) {
-	if _, ok := c.oneWay(); ok {
+	_, oneWay := c.oneWay()
+	if oneWay {
 		t.oneWay++
 	} else if c.end(tracker.Client).Packets > 0 && c.end(tracker.Server).Packets > 0 {
 		t.twoWay++
 	}
 	for _, r := range both {
 		e, p := c.end(r), c.end(r.Peer())
-		t.stream += e.StreamBytes
-		t.missing += e.MissingBytes
+		if !oneWay { // its unseen half is no loss of the capture
+			t.stream += e.StreamBytes
+			t.missing += e.MissingBytes
+		}
 		if e.ChecksumBad > 0 {
 			t.host(c.End(r).IP, checksums{e.ChecksumBad, e.ChecksumGood, p.ChecksumBad, p.ChecksumGood}, maxKeys)
 		}
