@@ -62,6 +62,11 @@ func (t *Tracker) ordinary(c *connection, s *segment.Segment, x, y *endpoint) No
 	if note, ok := c.acceptable(t, s, &r, x, y); !ok {
 		return note
 	}
+	if r.stale && s.PayloadLen > 0 && x.done() && y.done() && !x.wasReset() && !y.wasReset() {
+		x.stats.PayloadBytes += uint64(s.PayloadLen)
+		c.note(t, s.Dir, Fact{Kind: FactSegmentAfterClose, Mark: r.mark, Bytes: r.data.Len()})
+		return NoteIgnored
+	}
 	c.goesOn(t, &r, s, x, y)
 	note := c.carry(t, s, &r, x, y)
 	if s.Flags.Has(segment.ACK) {

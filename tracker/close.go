@@ -164,7 +164,7 @@ func (c *connection) fillBelowFin(r *reading, x, y *endpoint) {
 
 // beyondFin takes octets that x sent after its own FIN (RFC 9293 3.6: none may follow).
 func (c *connection) beyondFin(t *Tracker, s *segment.Segment, r *reading, x *endpoint) Note {
-	c.note(t, s.Dir, Fact{Kind: FactDataAfterOwnFin, Mark: r.mark, Cause: x.at[SndFin].mark, Bytes: r.data.End - (x.finEnd - 1)})
+	c.note(t, s.Dir, Fact{Kind: FactDataAfterOwnFin, Mark: r.mark, Cause: x.at[SndFin].mark, Bytes: r.data.End - max(r.data.Start, x.finEnd-1)})
 	x.refused = r.mark
 	return NoteIgnored
 }

@@ -49,7 +49,7 @@ var factNames = [numFactKinds]string{
 	FactSynAck:              "SYN-ACK",
 	FactSynAckRetransmitted: "SYN-ACK retransmitted",
 	FactSynAckWrongAck:      "SYN-ACK wrong ACK",
-	FactSynAckISNChanged:    "SYN-ACK ISNchanged",
+	FactSynAckISNChanged:    "SYN-ACK ISN changed",
 	FactSynNewISN:           "SYN new ISN",
 	FactChallengeAck:        "challenge ACK",
 	FactFin:                 "FIN",

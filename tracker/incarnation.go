@@ -112,8 +112,8 @@ func (c *connection) fits(s *segment.Segment) bool {
 	if s.Flags.Has(segment.SYN) && x.isnKnown {
 		return s.Seq == x.base && y.based && near(y, y.position(s.Ack), x.maxWnd)
 	}
-	zeroRefusal := s.Flags.Has(segment.RST|segment.ACK) && s.Seq == 0
-	if x.based && !zeroRefusal && !near(x, x.position(s.Seq), y.maxWnd) {
+	zeroRefusal := !x.based && s.Flags.Has(segment.RST|segment.ACK) && s.Seq == 0
+	if x.based && !near(x, x.position(s.Seq), y.maxWnd) {
 		return false
 	}
 	if y.based && s.Flags.Has(segment.ACK) {
@@ -145,7 +145,7 @@ func (t *Tracker) learnFromOld(c, old *connection, s *segment.Segment) {
 	}
 	if s.Flags.Has(segment.RST) {
 		kind := FactHalfOpen
-		if old.inTimeWait() {
+		if old.ends[s.Dir.Reverse()].inTimeWait() {
 			kind = FactTimeWaitRefused
 		}
 		c.note(t, s.Dir, Fact{Kind: kind, Mark: markOf(s), Cause: x.at[SndSyn].mark})

@@ -121,7 +121,7 @@ func (c *connection) resetClass(s *segment.Segment, r *reading, x, y *endpoint) 
 // resetForm tells by its shape what stood behind a RST (RFC 9293 3.10.7.1, 3.10.5).
 func resetForm(s *segment.Segment, r *reading, x, y *endpoint) ResetForm {
 	switch ack := s.Flags.Has(segment.ACK); {
-	case ack && s.Seq == 0 && x.sndNxt <= 1:
+	case ack && s.Seq == 0 && x.stats.Packets == x.stats.Rst:
 		return FormRefusal
 	case ack:
 		return FormActive
@@ -200,6 +200,6 @@ func (c *connection) setEffect(index int, e ResetEffect) {
 
 // inTimeWait reports whether the milestones so far leave e in TIME_WAIT.
 func (e *endpoint) inTimeWait() bool {
-	return e.has(SndFin) && e.has(RcvAckFin) && e.has(RcvFin) && !e.wasReset() &&
+	return e.has(SndFin) && e.has(RcvAckFin) && e.at[RcvFin].grade == confirmed && !e.wasReset() &&
 		e.at[SndFin].order < e.at[RcvFin].order
 }
