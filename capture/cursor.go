@@ -37,6 +37,7 @@ type cursor struct {
 	in      *input
 	rec     record
 	reader  recordReader
+	raw     *countingReader
 	file    io.Closer
 	release func()
 	buf     []byte   // of the raw file, for the next cursor
@@ -47,11 +48,13 @@ type cursor struct {
 // countingReader counts what is read for Source.Progress.
 type countingReader struct {
 	r    io.Reader
-	done *atomic.Int64
+	n    int64         // of this input
+	done *atomic.Int64 // of all
 }
 
-func (c countingReader) Read(p []byte) (int, error) {
+func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
+	c.n += int64(n)
 	c.done.Add(int64(n))
 	return n, err
 }
@@ -63,8 +66,11 @@ func (s *Source) open(in *input, buf []byte, done *atomic.Int64) (*cursor, error
 	if err != nil {
 		return nil, &FileError{Path: in.path, Err: bare(err)}
 	}
-	c := &cursor{in: in, file: closer, release: func() {}, buf: buf}
-	if err := c.start(countingReader{raw, done}); err != nil {
+	c := &cursor{
+		in: in, raw: &countingReader{r: raw, done: done}, file: closer,
+		release: func() {}, buf: buf,
+	}
+	if err := c.start(); err != nil {
 		c.close()
 		return nil, err
 	}
@@ -106,8 +112,8 @@ func (s *Source) stream(in *input) (io.Reader, io.Closer, error) {
 }
 
 // start recognises what the file is.
-func (c *cursor) start(raw io.Reader) error {
-	outer := newBlockReader(raw, c.buf)
+func (c *cursor) start() error {
+	outer := newBlockReader(c.raw, c.buf)
 	b, names, release, err := decompress(outer)
 	c.release = release
 	c.packing = names

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/tcplife/tcplife/internal/segment"
 )
 
 const someTime = 1_700_000_000_123_456_789
@@ -165,6 +167,38 @@ func TestDamage(t *testing.T) {
 			}
 			if test.is != nil && !errors.Is(f.Err, test.is) {
 				t.Errorf("%v is not %v", f.Err, test.is)
+			}
+		})
+	}
+}
+
+// A compressed file that was cut ends in an error, not in silence.
+func TestCutCompression(t *testing.T) {
+	var frames []stamped
+	for i := range 2000 {
+		frames = append(frames, stamped{time: int64(i) * 1e9, data: plainFrame(i % 900)})
+	}
+	plain := plainPcap(frames...)
+	for name, pack := range map[string]func(testing.TB, []byte) []byte{
+		"gzip": gzipped, "zstd": zstded, "lz4": lz4ed, "bzip2": bzip2ed,
+	} {
+		t.Run(name, func(t *testing.T) {
+			packed := pack(t, plain)
+			path := writeFile(t, t.TempDir(), "x", packed[:len(packed)-len(packed)/10])
+			src, err := Open(t.Context(), []string{path}, DefaultOptions())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer src.Close()
+			batch := make([]segment.Segment, 100)
+			for err == nil {
+				_, err = src.Next(batch)
+			}
+			if f := src.Stats().Files[0]; !errors.Is(f.Err, ErrCutShort) || !f.Damaged && f.Packets > 0 {
+				t.Errorf("%d packets, damaged %v, error %v", f.Packets, f.Damaged, f.Err)
+			}
+			if done, total := src.Progress(); src.Stats().Packets > 0 && done != total {
+				t.Errorf("progress ended at %d of %d", done, total)
 			}
 		})
 	}

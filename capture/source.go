@@ -323,6 +323,8 @@ func (s *Source) advance(c *cursor) {
 	} else {
 		c.in.stats.Damaged = true
 	}
+	// What stands behind damage is done with, too.
+	s.done.Add(max(0, c.in.stats.Size-c.raw.n))
 	s.finish(c.in, err)
 }
 
