@@ -116,14 +116,18 @@ func fingerprintOf(s *segment.Segment) uint64 {
 }
 
 // seenBefore reports whether s is a second capture of one of the last segments
-// of its sender, and remembers it. Without an IP identification only segments
-// within the same millisecond count: nothing is retransmitted that fast.
+// of its sender, and remembers it. Without an IP identification only octets and
+// controls within the same millisecond count, for nothing is retransmitted that fast;
+// pure ACKs and RSTs answer several segments alike.
 func (e *endpoint) seenBefore(s *segment.Segment) bool {
-	h := fingerprintOf(s)
 	limit := duplicateWithin
 	if !s.HasIPID {
+		if s.Len() == 0 || s.Flags.Has(segment.RST) {
+			return false
+		}
 		limit = duplicateWithinNoID
 	}
+	h := fingerprintOf(s)
 	for i := range e.recent {
 		if f := &e.recent[i]; f.hash == h && s.Time-f.at <= limit && s.Time-f.at >= -limit {
 			return true
