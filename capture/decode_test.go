@@ -42,8 +42,17 @@ func TestFieldsOfASegment(t *testing.T) {
 
 var syn = tcpHeader(2, nil, nil)
 
-// Each link layer and encapsulation leads to the same SYN.
-func TestEveryWayToASegment(t *testing.T) {
+// way is one path of headers to a TCP segment.
+type way struct {
+	name  string
+	link  uint16
+	frame []byte
+	vlan  [2]uint16
+}
+
+// ways puts every link layer and encapsulation before a TCP segment, at the
+// end of the frame except for padding.
+func ways(syn []byte) []way {
 	v4, v6 := ip4(protoTCP, syn), ip6(protoTCP, syn)
 	cooked := func(t uint16, p []byte) []byte { return join([]byte{0, 0, 0, 1, 0, 6}, make([]byte, 8), u16(t), p) }
 	cooked2 := func(t uint16, p []byte) []byte { return join(u16(t), make([]byte, 18), p) }
@@ -55,12 +64,7 @@ func TestEveryWayToASegment(t *testing.T) {
 	}
 	extension := func(next byte, p []byte) []byte { return join([]byte{next, 0, 1, 4, 0, 0, 0, 0}, p) }
 	inner := ether(etherIPv4, v4)
-	tests := []struct {
-		name  string
-		link  uint16
-		frame []byte
-		vlan  [2]uint16
-	}{
+	return []way{
 		{"Ethernet, IPv4", 1, ether(etherIPv4, v4), [2]uint16{}},
 		{"Ethernet, IPv6", 1, ether(etherIPv6, v6), [2]uint16{}},
 		{"padding", 1, append(ether(etherIPv4, v4), make([]byte, 6)...), [2]uint16{}},
@@ -85,7 +89,7 @@ func TestEveryWayToASegment(t *testing.T) {
 		{"SLL with a tag", 113, cooked(etherVLAN, vlan(3, etherIPv6, v6)), [2]uint16{3}},
 		{"SLL2", 276, cooked2(etherIPv6, v6), [2]uint16{}},
 		{"PPP", 9, join([]byte{0xff, 3, 0, 0x21}, v4), [2]uint16{}},
-		{"IPv4 options", 101, append(append([]byte{0x46, 0, 0, 44}, v4[4:20]...), append([]byte{1, 1, 1, 1}, syn...)...), [2]uint16{}},
+		{"IPv4 options", 101, append(append([]byte{0x46, 0, 0, byte(24 + len(syn))}, v4[4:20]...), append([]byte{1, 1, 1, 1}, syn...)...), [2]uint16{}},
 		{"hop-by-hop", 101, ip6(protoHopByHop, extension(protoTCP, syn)), [2]uint16{}},
 		{"destination, routing", 101, ip6(protoDestination, extension(protoRouting, join([]byte{protoTCP, 0, 0, 0, 0, 0, 0, 0}, syn))), [2]uint16{}},
 		{"fragment of a whole", 101, ip6(protoFragment, join([]byte{protoTCP, 0, 0, 0, 0, 0, 0, 1}, syn)), [2]uint16{}},
@@ -103,11 +107,20 @@ func TestEveryWayToASegment(t *testing.T) {
 		},
 		{"Geneve", 101, udp(6081, join([]byte{0, 0}, u16(etherBridging), []byte{0, 0, 1, 0}, inner)), [2]uint16{}},
 		{"GTP-U", 101, udp(2152, join([]byte{0x30, 255}, u16(uint16(len(v4))), []byte{0, 0, 0, 1}, v4)), [2]uint16{}},
+		{"GTP-U with a sequence number", 101, udp(2152, join([]byte{0x32, 255}, u16(uint16(4+len(v4))), []byte{0, 0, 0, 1, 0, 7, 0, 0}, v4)), [2]uint16{}},
+		{
+			"GTP-U with an extension header", 101,
+			udp(2152, join([]byte{0x34, 255}, u16(uint16(8+len(v4))), []byte{0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0, 0, 0}, v4)),
+			[2]uint16{},
+		},
 		{"MPLS", 1, ether(etherMPLS, join([]byte{0, 1, 0x20, 64, 0, 1, 0x31, 64}, v4)), [2]uint16{}},
 		{"MPLS, IPv6", 1, ether(etherMPLS, join([]byte{0, 1, 0x31, 64}, v6)), [2]uint16{}},
 		{"PPPoE", 1, ether(etherPPPoE, join([]byte{0x11, 0, 0, 1}, u16(uint16(2+len(v4))), u16(0x21), v4)), [2]uint16{}},
 	}
-	for _, test := range tests {
+}
+
+func TestEveryWayToASegment(t *testing.T) {
+	for _, test := range ways(syn) {
 		t.Run(test.name, func(t *testing.T) {
 			s, why := decodeFrame(test.link, test.frame, 0)
 			if why != isSegment {
@@ -115,6 +128,24 @@ func TestEveryWayToASegment(t *testing.T) {
 			}
 			from := s.Flow.Sender(s.Dir)
 			if from.Port != 40000 || s.Seq != 1000 || s.Flags != segment.SYN || s.PayloadLen != 0 || s.Captured != 0 || s.VLAN != test.vlan {
+				t.Errorf("got %+v", s)
+			}
+		})
+	}
+}
+
+// A snapshot that ends in the TCP options leaves a segment on every way to it.
+func TestEveryWayToASegmentThatWasCut(t *testing.T) {
+	for _, test := range ways(tcpHeader(2, timestamps, make([]byte, 50))) {
+		if test.name == "padding" {
+			continue // a frame that was cut has lost its padding
+		}
+		t.Run(test.name, func(t *testing.T) {
+			s, why := decodeFrame(test.link, test.frame[:len(test.frame)-60], len(test.frame))
+			if why != isSegment {
+				t.Fatalf("skipped: %v", why)
+			}
+			if s.Seq != 1000 || s.PayloadLen != 50 || s.Captured != 0 || s.Options.Has != segment.OptCut {
 				t.Errorf("got %+v", s)
 			}
 		})
@@ -172,6 +203,14 @@ func TestWhyAFrameGivesNoSegment(t *testing.T) {
 		{"too many tags", 1, ether(etherVLAN, tags), 0, "encapsulated too deep"},
 		{"GRE of something else", 101, ip4(protoGRE, join([]byte{0, 0}, u16(etherARP), make([]byte, 28))), 0, "gre"},
 		{"GRE cut", 101, ip4(protoGRE, []byte{0}), 0, "unreadable encapsulation"},
+		{"PPPoE cut", 1, ether(etherPPPoE, make([]byte, 7)), 0, "truncated frame"},
+		{"PPPoE that is no data", 1, ether(etherPPPoE, []byte{0x11, 9, 0, 0, 0, 0, 0, 0}), 0, "pppoe"},
+		{"PPP of something else", 1, ether(etherPPPoE, []byte{0x11, 0, 0, 0, 0, 2, 0xc0, 0x21}), 0, "pppoe"},
+		{"GTP-U echo", 101, ip4(protoUDP, join(u16(1), u16(2152), u16(20), u16(0), []byte{0x32, 1, 0, 4}, make([]byte, 8))), 0, "udp"},
+		{
+			"GTP-U extension of no length", 101,
+			ip4(protoUDP, join(u16(1), u16(2152), u16(24), u16(0), []byte{0x34, 255, 0, 8, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0})), 0, "unreadable encapsulation",
+		},
 		{"MPLS cut", 1, ether(etherMPLS, []byte{0}), 0, "unreadable encapsulation"},
 	}
 	for _, test := range tests {

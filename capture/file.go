@@ -170,7 +170,7 @@ func (r *pcapReader) next(rec *record) error {
 	}
 	r.b.consume(n)
 	rec.time = int64(seconds)*1e9 + int64(fraction)*r.unit
-	rec.data = p[r.header:]
+	rec.data = p[r.header:n:n] // clipped, so that no decoder reads on into the next record
 	rec.setWire(wire)
 	rec.link = r.link
 	rec.offset = offset

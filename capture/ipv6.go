@@ -128,10 +128,15 @@ func (d *decoder) tunnel(proto byte, k *ipPacket) skip {
 		}
 		return d.ip(k.body, k.cut())
 	case protoUDP:
-		if len(k.body) >= 8 {
-			if decoder := udpTunnel(binary.BigEndian.Uint16(k.body[2:])); decoder != nil {
-				return d.peel(decoder, k.body[8:], k.cut(), skipProtocol(protoUDP))
-			}
+		if len(k.body) < 8 {
+			break
+		}
+		port := binary.BigEndian.Uint16(k.body[2:])
+		if port == portGTP {
+			return d.gtp(k.body[8:], k.cut())
+		}
+		if decoder := udpTunnel(port); decoder != nil {
+			return d.peel(decoder, k.body[8:], k.cut(), skipProtocol(protoUDP))
 		}
 	case protoGRE, protoEtherIP, protoMPLS:
 		return d.peel(ipTunnel(proto), k.body, k.cut(), skipProtocol(proto))

@@ -1,6 +1,8 @@
 package capture
 
 import (
+	"slices"
+
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 )
@@ -15,7 +17,9 @@ func (d *decoder) peel(first gopacket.Decoder, data []byte, cut int, unknown ski
 	w := &walker{d: d, next: first, cut: cut, result: unknown}
 	// The walk is started by NewPacket because NewPacket is where gopacket
 	// recovers from panics of its own decoders.
-	p := gopacket.NewPacket(data, gopacket.DecodeFunc(w.walk), gopacket.DecodeOptions{NoCopy: true})
+	// Some of its decoders slice by lengths from the packet: clipped, they panic
+	// instead of reading on into the next record.
+	p := gopacket.NewPacket(slices.Clip(data), gopacket.DecodeFunc(w.walk), gopacket.DecodeOptions{NoCopy: true})
 	if p.ErrorLayer() != nil && w.result == unknown {
 		return skipEncapsulation
 	}
@@ -37,8 +41,6 @@ func udpTunnel(port uint16) gopacket.Decoder {
 		return layers.LayerTypeVXLAN
 	case 6081:
 		return layers.LayerTypeGeneve
-	case 2152:
-		return layers.LayerTypeGTPv1U
 	}
 	return nil
 }
@@ -124,7 +126,7 @@ func (w *walker) native() func(p []byte) skip {
 // reads reports whether etherType would not hand t straight back to gopacket.
 func (d *decoder) reads(t uint16) bool {
 	switch t {
-	case etherMPLS, etherMPLSMulticast, etherPPPoE, etherPPP, etherERSPAN:
+	case etherMPLS, etherMPLSMulticast, etherPPP, etherERSPAN:
 		return false
 	}
 	return true

@@ -83,7 +83,9 @@ func (d *decoder) etherType(t uint16, p []byte, cut int) skip {
 				return skipTooDeep
 			}
 			return d.ethernet(p, cut)
-		case etherMPLS, etherMPLSMulticast, etherPPPoE, etherPPP, etherERSPAN:
+		case etherPPPoE:
+			return d.pppoe(p, cut)
+		case etherMPLS, etherMPLSMulticast, etherPPP, etherERSPAN:
 			return d.peel(layers.EthernetType(t), p, cut, skipEtherType(t))
 		default:
 			if t < minEtherType {

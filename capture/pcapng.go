@@ -283,7 +283,7 @@ func (r *pcapngReader) fill(rec *record, i *ngInterface, b []byte) (rest []byte,
 		return nil, fmt.Errorf("record promises %d bytes in a block with room for %d", captured, len(data))
 	}
 	rec.time = i.clock.nanoseconds(stamp)
-	rec.data = data[:captured]
+	rec.data = data[:captured:captured]
 	rec.setWire(wire)
 	rec.link = i.link
 	r.last = rec.time
@@ -306,7 +306,7 @@ func (r *pcapngReader) simple(b []byte, rec *record) error {
 		captured = min(captured, i.snapLen)
 	}
 	rec.time = r.last
-	rec.data = b[4 : 4+captured]
+	rec.data = b[4 : 4+captured : 4+captured]
 	rec.setWire(wire)
 	rec.link = i.link
 	return nil
