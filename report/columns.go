@@ -67,6 +67,7 @@ func layOut(rows []Record, width int, tr *Trace, idDigits int) *layout {
 	if l.excess(width) > 0 {
 		l.narrowOutliers(rows, "CLIENT")
 		l.narrowOutliers(rows, "SERVER")
+		l.narrow("HOW IT ENDED", len("aborted by server, while closing"))
 	}
 	for _, title := range []string{"FIRST SEEN", "RECEIVED", "SENT", "LASTED"} {
 		if l.excess(width) <= 0 {

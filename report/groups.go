@@ -55,7 +55,10 @@ func (g *groups) add(r *Record) {
 		if f.Detail || f.Severity >= anomaly.Quality {
 			continue
 		}
-		c := cause{kind: f.Kind, server: r.Server(), by: r.ClosedBy, phase: r.Phase}
+		c := cause{kind: f.Kind, server: r.Server(), by: r.ClosedBy}
+		if r.Close == tracker.CloseAborted { // of other ends it tells nothing about the cause
+			c.phase = r.Phase
+		}
 		one := g.by[c]
 		if one == nil && len(g.by) >= maxGroups {
 			c = cause{kind: f.Kind} // the zero server stands for those that had no room

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -85,16 +84,14 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 	if c := t.Summary.Duplicates; c > 0 {
 		fine = append(fine, counted(c, "packet")+" captured twice (counted once)")
 	}
-	if hosts := len(n.badEnds); hosts > 0 {
-		at := counted(uint64(hosts), "host")
-		if hosts == 1 {
-			for ip := range maps.Keys(n.badEnds) {
-				at = ip.Addr().String()
-			}
+	if hosts := n.offloaded(); len(hosts) > 0 {
+		at := counted(uint64(len(hosts)), "host")
+		if len(hosts) == 1 {
+			at = hosts[0].Addr().String()
 		}
 		fine = append(fine, "offload on "+at+" (checksums ignored)")
 	} else if c := t.Summary.ChecksumBad; c > 0 {
-		fine = append(fine, counted(c, "packet")+" with a bad checksum (taken as lost)")
+		fine = append(fine, counted(c, "packet")+" with a bad checksum")
 	}
 	parts := slices.Concat(bad, fine)
 	if len(parts) == 0 {

@@ -7,13 +7,12 @@ import (
 	"strings"
 
 	"github.com/tcplife/tcplife/report/anomaly"
-	"github.com/tcplife/tcplife/tracker"
 )
 
 // The groups shown on the first screen: what needs attention, and what explains.
 const (
-	maxAlarmsShown = 12
-	maxNotesShown  = 5
+	maxAlarmsShown = 8
+	maxNotesShown  = 4
 )
 
 // screen writes the parts of the first screen around the table. Write errors are
@@ -72,6 +71,7 @@ func (s *screen) findings(t *Trace, list []group, idDigits int) {
 		digits = max(digits, cells(grouped(list[i].count)))
 	}
 	var alarms, notes, more int
+	said := map[*anomaly.Kind]bool{}
 	for i := range list {
 		g := &list[i]
 		if g.severity < anomaly.Note && alarms < maxAlarmsShown {
@@ -82,7 +82,8 @@ func (s *screen) findings(t *Trace, list []group, idDigits int) {
 			more++
 			continue
 		}
-		s.group(g, digits, idDigits, t.Files)
+		s.group(g, digits, idDigits, t.Files, !said[g.kind])
+		said[g.kind] = true
 		wrote = true
 	}
 	if more > 0 {
@@ -116,14 +117,17 @@ func (s *screen) hanging(label string, sev anomaly.Severity, name, text string, 
 	}
 }
 
-func (s *screen) group(g *group, digits, idDigits int, files []File) {
+// group writes one cause; what its kind means only with the first of the kind.
+func (s *screen) group(g *group, digits, idDigits int, files []File, meaning bool) {
 	count := pad(grouped(g.count), digits, ' ')
 	id := g.sample.id[:idDigits]
 	command := "tcplife show " + commandFiles(files) + " -c " + id
 	what := " · " + strings.Join(g.where(), " · ")
 	if s.markdown {
 		s.line("- **", severityLabel(g.severity), "** ", grouped(g.count), " × **", g.kind.Slug, "**", forMarkdown(what), "  ")
-		s.line("  ", forMarkdown(g.kind.Summary), "  ")
+		if meaning {
+			s.line("  ", forMarkdown(g.kind.Summary), "  ")
+		}
 		s.line("  ", forMarkdown(g.example()), " · `", strings.ReplaceAll(command, "`", "'"), "`")
 		return
 	}
@@ -135,8 +139,10 @@ func (s *screen) group(g *group, digits, idDigits int, files []File) {
 	}
 	s.hanging(label, g.severity, g.kind.Slug, what, indent)
 	blank := fill("", indent)
-	for _, l := range wrap(g.kind.Summary, s.width-indent) {
-		s.line(blank, l)
+	if meaning {
+		for _, l := range wrap(g.kind.Summary, s.width-indent) {
+			s.line(blank, l)
+		}
 	}
 	for _, l := range wrap(g.example(), s.width-indent) {
 		s.line(blank, s.style.dim(l))
@@ -150,7 +156,7 @@ func (g *group) where() []string {
 	var parts []string
 	switch {
 	case g.servers > 1:
-		parts = append(parts, fmt.Sprintf("%s more servers or ports", grouped(uint64(g.servers))))
+		parts = append(parts, fmt.Sprintf("%s other servers or ports", grouped(uint64(g.servers))))
 	case g.server.Port == 0 && g.server.IP == [16]byte{}:
 		parts = append(parts, "many servers")
 	default:
@@ -158,8 +164,6 @@ func (g *group) where() []string {
 	}
 	if who := closer(g.by, "the "); who != "" {
 		parts = append(parts, who+during(g.phase, sentence))
-	} else if g.phase != tracker.NoPhase && g.phase != tracker.PhasePostSyn {
-		parts = append(parts, phaseName(g.phase))
 	}
 	switch n := len(g.clients); {
 	case n == 1 && g.count > 1:

@@ -11,10 +11,10 @@ import (
 
 // The sizes of arrays counted by a vocabulary of the tracker.
 const (
-	numOpens    = int(tracker.OpenMidstream) + 1
-	numCloses   = int(tracker.CloseOpenAtEnd) + 1
-	numClosers  = int(tracker.ByUnknown) + 1
-	maxLingerIP = 64 // servers or clients named for hanging in CLOSE_WAIT
+	numOpens   = int(tracker.OpenMidstream) + 1
+	numCloses  = int(tracker.CloseOpenAtEnd) + 1
+	numClosers = int(tracker.ByUnknown) + 1
+	maxHosts   = 64 // hosts told apart for CLOSE_WAIT, and for bad checksums
 )
 
 // totals counts what a summary says of all connections. It takes bounded memory
@@ -33,7 +33,7 @@ type totals struct {
 	streamBytes uint64 // distinct octets seen, both directions
 	missing     uint64 // octets acknowledged and never captured
 	checksumBad uint64
-	badEnds     map[segment.IP]bool // hosts whose segments fail their checksum, none good
+	sums        map[segment.IP]checksums // of hosts with a bad one, the first maxHosts
 	truncated   uint64
 	oneWay      uint64 // connections of which one direction was captured, several packets of it
 }
@@ -43,7 +43,7 @@ func newTotals() totals {
 		found:     map[*anomaly.Kind]uint64{},
 		waits:     newWaits(),
 		closeWait: lingering{hosts: map[segment.IP]lingerers{}},
-		badEnds:   map[segment.IP]bool{},
+		sums:      map[segment.IP]checksums{},
 	}
 }
 
@@ -68,9 +68,7 @@ func (t *totals) add(r *Record) {
 		t.missing += e.MissingBytes
 		t.truncated += e.TruncatedPackets
 		t.checksumBad += e.ChecksumBad
-		if e.ChecksumBad > 0 && e.ChecksumGood == 0 && len(t.badEnds) < maxLingerIP {
-			t.badEnds[c.End(role).IP] = true
-		}
+		t.addChecksums(c.End(role).IP, e)
 		if e.TimeWait.Held {
 			t.waits.add(c, role)
 		}
@@ -82,6 +80,35 @@ func (t *totals) add(r *Record) {
 	if (cl.Packets == 0) != (sv.Packets == 0) && c.Open == tracker.OpenMidstream && cl.Packets+sv.Packets > 2 {
 		t.oneWay++
 	}
+}
+
+// checksums counts what one host sent.
+type checksums struct{ bad, good uint64 }
+
+func (t *totals) addChecksums(ip segment.IP, e *tracker.Endpoint) {
+	if e.ChecksumBad+e.ChecksumGood == 0 {
+		return
+	}
+	s, known := t.sums[ip]
+	if !known && (e.ChecksumBad == 0 || len(t.sums) >= maxHosts) {
+		return
+	}
+	t.sums[ip] = checksums{s.bad + e.ChecksumBad, s.good + e.ChecksumGood}
+}
+
+// minOffloaded is how many bad checksums, and no good one, speak for a network card
+// that fills them in later rather than for damage.
+const minOffloaded = 3
+
+// offloaded returns the hosts whose checksums the capture saw unfinished.
+func (t *totals) offloaded() []segment.IP {
+	var hosts []segment.IP
+	for ip, s := range t.sums {
+		if s.good == 0 && s.bad >= minOffloaded {
+			hosts = append(hosts, ip)
+		}
+	}
+	return hosts
 }
 
 // kindCount is a kind of finding with how often it was found.
@@ -118,7 +145,7 @@ func (l *lingering) add(ip segment.IP, silent int64) {
 	l.count++
 	l.silent = max(l.silent, silent)
 	h, ok := l.hosts[ip]
-	if !ok && len(l.hosts) >= maxLingerIP {
+	if !ok && len(l.hosts) >= maxHosts {
 		return // counted above; not named
 	}
 	l.hosts[ip] = lingerers{h.count + 1, max(h.silent, silent)}
