@@ -69,10 +69,10 @@ func (d *demo) play() (err error) {
 	}
 	d.app = n.Listen(n.Server, appPort, 64)
 	d.database = n.Listen(database, databasePort, 64)
-	n.Wire.Rule(all(func(p *Packet) bool { return p.Half == Far && p.To == dead }, Fate{Drop: true}))
+	n.Wire.Rule(all(func(p *Packet) bool { return p.Half == Far && p.To == dead }, lost))
 	n.Wire.Rule(first(1, func(p *Packet) bool {
 		return p.Half == Far && p.src.Port() == lossyPort && p.payload > 0
-	}, Fate{Drop: true}))
+	}, lost))
 
 	at := func(second float64, talk func()) {
 		d.talks.Add(1)

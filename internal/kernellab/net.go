@@ -3,18 +3,23 @@
 package kernellab
 
 import (
+	"errors"
 	"maps"
 	"net/netip"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Net is hosts on a wire: what a scenario plays on.
 type Net struct {
 	Client, Server *Host
 	Wire           *Wire
+	Seed           uint64
 
 	hosts   []*Host
+	primary primary
 	mu      sync.Mutex
 	err     error // the first thing that went wrong
 	sockets map[*Socket]bool
@@ -52,11 +57,47 @@ func newNet(subnet byte, half time.Duration, sysctl map[string]string) (*Net, er
 	if n.Client, err = n.addHost("client", subnet, 1, sysctl); err == nil {
 		n.Server, err = n.addHost("server", subnet, 2, sysctl)
 	}
+	if err == nil {
+		err = n.introduce()
+	}
 	if err != nil {
 		n.shut()
 		return nil, err
 	}
 	return n, nil
+}
+
+// introduce lets the two hosts learn each other's hardware addresses, so that no
+// first SYN has to wait for that. A datagram to a closed port draws an answer.
+func (n *Net) introduce() error {
+	const discard = 9
+	err := n.Client.do(func() error {
+		for _, to := range []netip.AddrPort{n.Server.At(discard), n.Server.At6(discard)} {
+			family := unix.AF_INET
+			if to.Addr().Is6() {
+				family = unix.AF_INET6
+			}
+			fd, err := unix.Socket(family, unix.SOCK_DGRAM, 0)
+			if err != nil {
+				return err
+			}
+			defer unix.Close(fd)
+			if err := unix.Sendto(fd, []byte{0}, 0, sockaddr(to)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(5 * time.Second); n.Client.seen.refusals() < 2; {
+		if time.Now().After(deadline) {
+			return errors.New("the two hosts do not reach each other")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return nil
 }
 
 func (n *Net) addHost(name string, subnet, last byte, sysctl map[string]string) (*Host, error) {
@@ -71,6 +112,50 @@ func (n *Net) addHost(name string, subnet, last byte, sysctl map[string]string) 
 	n.hosts = append(n.hosts, h)
 	n.Wire.plug(h)
 	return h, nil
+}
+
+// CaptureStarts says that the primary capture begins only now.
+func (n *Net) CaptureStarts() { n.primary.from = time.Now().UnixNano() }
+
+// CaptureEnds says that the primary capture ends now, whatever comes.
+func (n *Net) CaptureEnds() { n.primary.till = time.Now().UnixNano() }
+
+// CaptureKeeps says which packets the primary capture holds.
+func (n *Net) CaptureKeeps(keep func(p *Packet) bool) { n.primary.keep = keep }
+
+// Pause lets the packets of a moment ago arrive and be answered: a machine with
+// other work may take its time over that.
+func (n *Net) Pause() {
+	time.Sleep(6*n.Wire.half + 20*time.Millisecond)
+	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline) && !n.Wire.quiet(2*n.Wire.half+10*time.Millisecond); {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// Pair connects the client to a port of the server and returns both ends.
+func (n *Net) Pair(port uint16, options ...Option) (c, s *Socket) {
+	l := n.Listen(n.Server, port, 16)
+	defer l.Close()
+	c = n.Dial(n.Client, n.Server.At(port), options...)
+	return c, l.Accept()
+}
+
+// Pair6 is Pair over IPv6.
+func (n *Net) Pair6(port uint16, options ...Option) (c, s *Socket) {
+	l := n.Listen(n.Server, port, 16)
+	defer l.Close()
+	c = n.Dial(n.Client, n.Server.At6(port), options...)
+	return c, l.Accept()
+}
+
+// Last returns the newest segment the tap saw from one address to another.
+func (n *Net) Last(from, to netip.AddrPort) (last tcpHeader) {
+	for _, c := range n.Wire.mid.sorted() {
+		if h, ok := parseTCP(c.data); ok && h.src == from && h.dst == to {
+			last = h
+		}
+	}
+	return last
 }
 
 // shut closes what is left of sockets, then hosts and wire.

@@ -43,6 +43,36 @@ func (r *recording) sorted() []captured {
 	return out
 }
 
+// until is sorted without what was captured after a time.
+func (r *recording) until(at int64) []captured {
+	all := r.sorted()
+	return slices.DeleteFunc(all, func(c captured) bool { return c.at > at })
+}
+
+// refusals counts the ICMP messages that arrived and say "unreachable".
+func (r *recording) refusals() (n int) {
+	const icmp, unreachable4, icmp6, unreachable6 = 1, 3, 58, 1
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.frames {
+		if c.out || len(c.data) < etherLen+ipv6Len+1 {
+			continue
+		}
+		ip := c.data[etherLen:]
+		switch binary.BigEndian.Uint16(c.data[12:]) {
+		case etherIPv4:
+			if ip[9] == icmp && ip[20] == unreachable4 {
+				n++
+			}
+		case etherIPv6:
+			if ip[6] == icmp6 && ip[ipv6Len] == unreachable6 {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 const linkEthernet = 1
 
 // writePcap writes frames as a pcap file with nanosecond stamps.

@@ -29,9 +29,6 @@ func intOption(level, name, value int) Option {
 	return func(fd int) error { return unix.SetsockoptInt(fd, level, name, value) }
 }
 
-// NoTimestamps and the like are no socket options of Linux; they are sysctls of
-// a host (see Host.Sysctl).
-
 // From binds a dialing socket to a local port, so that a 4-tuple can be used again.
 func From(port uint16) Option {
 	return func(fd int) error {
@@ -99,15 +96,22 @@ func (n *Net) Listen(h *Host, port uint16, backlog int, options ...Option) *Sock
 
 // Accept takes the next connection of a listening socket.
 func (s *Socket) Accept() *Socket {
+	child, err := s.TryAccept()
+	s.net.check(err, "accept at %s", s.host.Name)
+	return child
+}
+
+// TryAccept is Accept where there may be none.
+func (s *Socket) TryAccept() (*Socket, error) {
 	child := &Socket{fd: -1, net: s.net, host: s.host}
 	fd, _, err := unix.Accept4(s.fd, unix.SOCK_CLOEXEC)
-	if s.net.check(err, "accept at %s", s.host.Name) {
-		child.fd = fd
-		s.net.opened(child)
-		timeout := unix.NsecToTimeval(int64(patience))
-		s.net.check(unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout), "set a timeout")
+	if err != nil {
+		return child, err
 	}
-	return child
+	child.fd = fd
+	s.net.opened(child)
+	timeout := unix.NsecToTimeval(int64(patience))
+	return child, unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout)
 }
 
 // Dial connects from h to an address and waits for it.
@@ -138,7 +142,7 @@ var pattern = func() []byte {
 // Send writes n octets and waits until the kernel took them.
 func (s *Socket) Send(n int) {
 	for n > 0 {
-		part, err := unix.Write(s.fd, pattern[:min(n, len(pattern))])
+		part, err := unix.SendmsgN(s.fd, pattern[:min(n, len(pattern))], nil, nil, unix.MSG_NOSIGNAL)
 		if !s.net.check(err, "send at %s", s.host.Name) {
 			return
 		}
@@ -192,6 +196,12 @@ func (s *Socket) TryRecvEOF() error {
 			return err
 		}
 	}
+}
+
+// readSome reads once, whatever comes of it.
+func (s *Socket) readSome() {
+	buffer := make([]byte, 4096)
+	_, _ = unix.Read(s.fd, buffer)
 }
 
 // Shutdown sends the FIN and leaves the receiving side open.

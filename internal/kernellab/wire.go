@@ -4,7 +4,6 @@ package kernellab
 
 import (
 	"container/heap"
-	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -48,6 +47,7 @@ type Wire struct {
 	hosts []*Host
 	rules []Rule
 	queue deliveries
+	moved time.Time // when a frame was last carried or delivered
 	order uint64
 	wake  chan struct{}
 	stop  chan struct{}
@@ -120,6 +120,13 @@ func (w *Wire) inject(f forged, from, to *Host) {
 	w.carry(&delivery{from: from, to: to, frame: f.frame(from.mac, to.mac), half: Near, free: true})
 }
 
+// quiet reports whether nothing is under way and nothing was for some time.
+func (w *Wire) quiet(since time.Duration) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue) == 0 && time.Since(w.moved) >= since
+}
+
 // carry schedules a frame's way over one half. The caller holds mu.
 func (w *Wire) carry(d *delivery) {
 	fate := Fate{Copies: 0}
@@ -142,6 +149,7 @@ func (w *Wire) carry(d *delivery) {
 		return
 	}
 	now := time.Now()
+	w.moved = now
 	for i := range fate.Copies + 1 {
 		one := *d
 		one.due = now.Add(w.half + fate.Delay + time.Duration(i)*200*time.Microsecond)
@@ -177,6 +185,9 @@ func (w *Wire) deliver() {
 				continue
 			}
 			arrived = append(arrived, d)
+		}
+		if len(arrived) > 0 {
+			w.moved = time.Now()
 		}
 		w.mu.Unlock()
 		for _, d := range arrived {
@@ -225,36 +236,3 @@ func (q *deliveries) Pop() any {
 	*q = old[:len(old)-1]
 	return d
 }
-
-// Trouble is a wire's bad luck on each half, as shares of its packets.
-type Trouble struct{ Loss, Reorder, Duplicate, Corrupt float64 }
-
-// rule draws the fates from a seed.
-func (t Trouble) rule(seed uint64) Rule {
-	random := rand.New(rand.NewPCG(seed, 0x74637061))
-	return func(*Packet) (fate Fate) {
-		fate.Drop = random.Float64() < t.Loss
-		fate.Corrupt = random.Float64() < t.Corrupt
-		if random.Float64() < t.Reorder {
-			fate.Delay = time.Duration(5+random.IntN(10)) * time.Millisecond
-		}
-		if random.Float64() < t.Duplicate {
-			fate.Copies = 1
-		}
-		return fate
-	}
-}
-
-// first returns a rule that gives the first n packets which match a fate.
-func first(n int, match func(p *Packet) bool, fate Fate) Rule {
-	return func(p *Packet) Fate {
-		if n == 0 || !match(p) {
-			return Fate{}
-		}
-		n--
-		return fate
-	}
-}
-
-// all returns a rule that gives every packet which matches a fate.
-func all(match func(p *Packet) bool, fate Fate) Rule { return first(-1, match, fate) }

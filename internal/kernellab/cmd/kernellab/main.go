@@ -1,21 +1,30 @@
 //go:build linux
 
-// Command kernellab makes captures of real kernels, root only:
+// Command kernellab plays stories between real kernels and writes captures of
+// them. It needs root.
 //
-//	go run ./internal/kernellab/cmd/kernellab demo -o testdata/pcap/demo.pcapng
+//	kernellab demo -o testdata/pcap/demo.pcapng     the capture of make demo
+//	kernellab run -o DIR [-seed N] [-only a,b]      the scenarios, with the kernels' account
 package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/tcplife/tcplife/internal/kernellab"
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	err := run(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "kernellab:", err)
 		os.Exit(1)
 	}
@@ -23,13 +32,13 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("what to do is missing: demo")
+		return errors.New("what to do is missing: demo or run")
 	}
 	set := flag.NewFlagSet(args[0], flag.ContinueOnError)
+	seed := set.Uint64("seed", 1, "seed of everything that is drawn")
 	switch args[0] {
 	case "demo":
 		out := set.String("o", "testdata/pcap/demo.pcapng", "file to write")
-		seed := set.Uint64("seed", 1, "seed of the programs' pauses")
 		if err := set.Parse(args[1:]); err != nil {
 			return err
 		}
@@ -38,7 +47,40 @@ func run(args []string) error {
 			return err
 		}
 		return os.WriteFile(*out, capture.Bytes(), 0o644)
+	case "run":
+		out := set.String("o", "", "folder to write")
+		only := set.String("only", "", "names of scenarios, with commas between")
+		snaplen := set.Int("snaplen", 1<<16, "octets kept of each packet")
+		if err := set.Parse(args[1:]); err != nil {
+			return err
+		}
+		if *out == "" {
+			return errors.New("where to write is missing: -o DIR")
+		}
+		return scenarios(*out, *only, *seed, *snaplen)
 	default:
-		return fmt.Errorf("unknown command %q", args[0])
+		return fmt.Errorf("unknown command %q, want demo or run", args[0])
 	}
+}
+
+func scenarios(dir, only string, seed uint64, snaplen int) error {
+	chosen := kernellab.Scenarios
+	if only != "" {
+		names := strings.Split(only, ",")
+		chosen = nil
+		for _, s := range kernellab.Scenarios {
+			if i := slices.Index(names, s.Name); i >= 0 {
+				chosen = append(chosen, s)
+				names = slices.Delete(names, i, i+1)
+			}
+		}
+		if len(names) > 0 {
+			return fmt.Errorf("no scenario %s", strings.Join(names, ", "))
+		}
+	}
+	results, err := kernellab.Run(chosen, seed, snaplen)
+	if err != nil {
+		return err
+	}
+	return kernellab.Write(dir, results)
 }
