@@ -33,7 +33,7 @@ as_root() {
 install_missing() {
 	if command -v apt-get >/dev/null 2>&1; then
 		say "installing gcc and libpcap's headers with apt-get"
-		as_root apt-get update -qq
+		as_root apt-get update -qq >&2
 		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev libpcap-dev >&2
 	elif command -v dnf >/dev/null 2>&1; then
 		say "installing gcc and libpcap's headers with dnf"

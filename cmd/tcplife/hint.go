@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -127,15 +126,19 @@ func commandHint(root *cobra.Command, args []string) error {
 	if _, err := os.Stat(args[0]); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	if name := nearest(args[0], commandNames(root)); name != "" {
+		return fmt.Errorf("%s: no such file, and no such command; did you mean tcplife %s?", args[0], name)
+	}
+	return fmt.Errorf("%s: no such file, and no such command; %s lists the commands", args[0], helpOf(root))
+}
+
+// commandNames are the subcommands a user can call, in alphabetical order.
+func commandNames(root *cobra.Command) []string {
 	var names []string
 	for _, c := range root.Commands() {
 		if c.IsAvailableCommand() {
 			names = append(names, c.Name())
 		}
 	}
-	slices.Sort(names)
-	if name := nearest(args[0], names); name != "" {
-		return fmt.Errorf("%s: no such file, and no such command; did you mean tcplife %s?", args[0], name)
-	}
-	return fmt.Errorf("%s: no such file, and no such command; %s lists the commands", args[0], helpOf(root))
+	return names
 }

@@ -2,6 +2,8 @@
 // them lived and died.
 package main
 
+//go:generate go test -run ^TestREADME$ -update .
+
 import (
 	"context"
 	"os"

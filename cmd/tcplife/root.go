@@ -84,6 +84,7 @@ directory of them; or - for standard input. Several are merged in time order.`,
 	flags.input.add(cmd)
 
 	cmd.AddCommand(newShow(std), newExplain(std), newVersion(std), newMan())
+	cmd.SetHelpCommand(newHelp())
 	return cmd
 }
 
