@@ -72,7 +72,7 @@ func (r *run) dataSegments() int { return r.segments - r.acks - r.keepalives - r
 // text says what the run was, in ever fewer words.
 func (r *run) text() []string {
 	short := humanSize(r.bytes[0] + r.bytes[1])
-	middle := short
+	var middle string
 	switch n := r.dataSegments(); {
 	case n > 0 && r.bytes[0] > 0 && r.bytes[1] > 0:
 		middle = counted(uint64(n), "data segment") + ", " + humanSize(r.bytes[0]) + " → " + humanSize(r.bytes[1]) + " ←"
