@@ -150,8 +150,12 @@ func TestClock(t *testing.T) {
 		{6, -1, 3_000_000, 2_000_000_000},
 		{3, 10, 1, 10_001_000_000},
 		// Noise saturates instead of wrapping around.
-		{6, 0, math.MaxUint64, maxSeconds*1e9 + 551615_000},
-		{0, 0, math.MaxUint64, maxSeconds * 1e9},
+		{6, 0, 1 << 62, maxSeconds*1e9 + 387904_000},
+		{0, 0, 1 << 62, maxSeconds * 1e9},
+		// A clock before 1970.
+		{6, 0, math.MaxUint64, -1000},
+		{6, 10, math.MaxUint64, 9_999_999_000},
+		{0, 0, math.MaxUint64, -1_000_000_000},
 		{6, math.MaxInt64, 0, maxSeconds * 1e9},
 		{6, math.MinInt64, 0, -maxSeconds * 1e9},
 	}
