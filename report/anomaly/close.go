@@ -211,7 +211,7 @@ var finRetransmitted = &Kind{
 		var out []Finding
 		for _, r := range both {
 			if fs := c.copies(r, tracker.FactFinRetransmitted); len(fs) > 0 {
-				out = append(out, c.from(fs, High, "%s, the first %s after the FIN before it", countOf(len(fs), "copy", "copies"), span(time.Duration(fs[0].Gap))))
+				out = append(out, c.from(fs, "%s, the first %s after the FIN before it", countOf(len(fs), "copy", "copies"), span(time.Duration(fs[0].Gap))))
 			}
 		}
 		return out
@@ -234,7 +234,7 @@ var finWithHole = &Kind{
 			if len(fs) == 0 || c.end(r).MissingBytes >= uint64(fs[0].Bytes) {
 				continue // what lies in the hole reached the receiver and only the capture missed it
 			}
-			out = append(out, c.from(fs, High, "%s below the FIN of %s had not passed yet", count(fs[0].Bytes, "byte"), ref(fs[0].Mark)))
+			out = append(out, c.from(fs, "%s below the FIN of %s had not passed yet", count(fs[0].Bytes, "byte"), ref(fs[0].Mark)))
 		}
 		return out
 	},

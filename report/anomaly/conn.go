@@ -93,7 +93,7 @@ func (c *conn) each(k tracker.FactKind, phrase func(fs []*tracker.Fact) string) 
 	var out []Finding
 	for _, r := range both {
 		if fs := c.by(r, k); len(fs) > 0 {
-			out = append(out, c.from(fs, High, "%s", phrase(fs)))
+			out = append(out, c.from(fs, "%s", phrase(fs)))
 		}
 	}
 	return out
@@ -101,12 +101,12 @@ func (c *conn) each(k tracker.FactKind, phrase func(fs []*tracker.Fact) string) 
 
 // from makes a finding about the role of fs, dated by the first and showing its
 // first packets, each after the segment it is compared with.
-func (c *conn) from(fs []*tracker.Fact, conf Confidence, format string, args ...any) Finding {
+func (c *conn) from(fs []*tracker.Fact, format string, args ...any) Finding {
 	marks := make([]tracker.Mark, 0, 2*maxPackets)
 	for _, f := range fs[:min(len(fs), maxPackets)] {
 		marks = append(marks, f.Cause, f.Mark)
 	}
-	return c.about(fs[0].Role, fs[0].At, marks, conf, format, args...)
+	return c.about(fs[0].Role, fs[0].At, marks, High, format, args...)
 }
 
 // maxPackets is how many segments of a kind a finding names.

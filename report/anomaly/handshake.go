@@ -50,7 +50,7 @@ var synRetransmitted = &Kind{
 		var out []Finding
 		for _, r := range both {
 			if fs := c.copies(r, tracker.FactSynRetransmitted); len(fs) > 0 {
-				out = append(out, c.from(fs, High, "%s, the first %s after the SYN before it", countOf(len(fs), "copy", "copies"), span(time.Duration(fs[0].Gap))))
+				out = append(out, c.from(fs, "%s, the first %s after the SYN before it", countOf(len(fs), "copy", "copies"), span(time.Duration(fs[0].Gap))))
 			}
 		}
 		return out
@@ -68,9 +68,7 @@ var synBackoffOdd = &Kind{
 		for _, r := range both {
 			fs := c.copies(r, tracker.FactSynRetransmitted)
 			if i, ok := steady(fs, c.t); ok {
-				return []Finding{c.from(
-					fs[i-2:], High, "retries %s, %s and %s apart", span(time.Duration(fs[i-2].Gap)), span(time.Duration(fs[i-1].Gap)), span(time.Duration(fs[i].Gap)),
-				)}
+				return []Finding{c.from(fs[i-2:], "retries %s, %s and %s apart", span(time.Duration(fs[i-2].Gap)), span(time.Duration(fs[i-1].Gap)), span(time.Duration(fs[i].Gap)))}
 			}
 		}
 		return nil
@@ -171,7 +169,7 @@ var synAckRetransmitted = &Kind{
 		var out []Finding
 		for _, r := range both {
 			if fs := c.copies(r, tracker.FactSynAckRetransmitted); len(fs) > 0 {
-				out = append(out, c.from(fs, High, "%s, the first %s after the SYN-ACK before it", countOf(len(fs), "copy", "copies"), span(time.Duration(fs[0].Gap))))
+				out = append(out, c.from(fs, "%s, the first %s after the SYN-ACK before it", countOf(len(fs), "copy", "copies"), span(time.Duration(fs[0].Gap))))
 			}
 		}
 		return out

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/tracker"
@@ -145,7 +146,7 @@ var checksumBad = &Kind{
 			if len(fs) == 0 || e.ChecksumGood <= e.ChecksumBad || e.MissingBytes > 0 {
 				continue // checksum-offload: of most segments, or of some that were taken all the same
 			}
-			out = append(out, c.from(fs, High, "%s of the %s with a wrong checksum, %d right", count(e.ChecksumBad, "segment"), r, e.ChecksumGood))
+			out = append(out, c.from(fs, "%s of the %s with a wrong checksum, %d right", count(e.ChecksumBad, "segment"), r, e.ChecksumGood))
 		}
 		return out
 	},
@@ -195,24 +196,38 @@ var TimeWentBackwards = &Kind{
 	},
 }
 
-// TableEvicted is about connections forgotten early because of our own limit.
+// TableEvicted is about what was forgotten because of our own limits.
 var TableEvicted = &Kind{
 	Slug: "table-evicted", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
-	Reference: "tcplife's limit on open connections",
-	Summary:   "A connection was closed early because the table of open connections was full.",
-	Explanation: "Our own limit, not the network's doing: what the connection did afterwards is counted as another, midstream one. Raise the limit if memory allows, " +
-		"or filter the capture.",
+	Reference: "tcplife's own limits",
+	Summary:   "One of our own limits was reached, and something was forgotten early.",
+	Explanation: "Not the network's doing. A connection that left the full table of open connections is counted again, as a midstream one, when it goes on; where facts or byte ranges of a " +
+		"connection did not fit, findings about it are less sure. Raise the limit if memory allows, or filter the capture.",
 	judge: func(c *conn) []Finding {
 		if c.EndReason != tracker.EndEvicted {
 			return nil
 		}
 		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, "record closed after %s, %s after its first", ref(c.Last), span(between(c.First, c.Last)))}
 	},
-	trace: func(_ *trace, s source) []Finding {
-		if s.sum.Evicted == 0 {
+	trace: func(t *trace, s source) []Finding {
+		var parts []string
+		for _, limit := range []struct {
+			n    uint64
+			noun string
+		}{
+			{s.sum.Evicted, "open connection"},
+			{s.sum.FactsDropped, "fact"},
+			{s.sum.RangesDropped, "byte range"},
+			{t.overflow, "host or service"},
+		} {
+			if limit.n > 0 {
+				parts = append(parts, fmt.Sprintf("%s: %d", limit.noun, limit.n))
+			}
+		}
+		if len(parts) == 0 {
 			return nil
 		}
-		return oneFinding("%s of %d closed early for want of room", count(s.sum.Evicted, "connection"), s.sum.Connections)
+		return oneFinding("did not fit, by kind: %s", strings.Join(parts, ", "))
 	},
 }
 

@@ -363,7 +363,7 @@ func (c *conn) resets(fits func(f *tracker.Fact) bool, phrase func(fs []*tracker
 			}
 		}
 		if len(fs) > 0 {
-			out = append(out, c.from(fs, High, "%s", phrase(fs)))
+			out = append(out, c.from(fs, "%s", phrase(fs)))
 		}
 	}
 	return out
@@ -388,7 +388,7 @@ var rstBurst = &Kind{
 					n++
 				}
 				if between(fs[i].Mark, fs[n-1].Mark) <= c.t.BurstWithin {
-					out = append(out, c.from(fs[i:n], High, "%d RSTs within %s", n-i, span(between(fs[i].Mark, fs[n-1].Mark))))
+					out = append(out, c.from(fs[i:n], "%d RSTs within %s", n-i, span(between(fs[i].Mark, fs[n-1].Mark))))
 					break
 				}
 			}

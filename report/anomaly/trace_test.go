@@ -1,0 +1,268 @@
+package anomaly_test
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/report/anomaly"
+	"github.com/tcplife/tcplife/tracker"
+)
+
+// finish judges the records, and then the trace.
+func finish(sum tracker.Summary, capture anomaly.Capture, records ...*record) []anomaly.Finding {
+	j := anomaly.New(anomaly.DefaultThresholds())
+	for _, r := range records {
+		j.Connection(&r.Connection)
+	}
+	return j.Finish(sum, capture)
+}
+
+func TestDropsReported(t *testing.T) {
+	drops := anomaly.Capture{Packets: 100, DropsKernel: 7, DropsKnown: true}
+	f := finding(t, finish(tracker.Summary{}, drops), "drops-reported")
+	if f == nil || !strings.Contains(f.Evidence, "7 packets dropped by the kernel") {
+		t.Errorf("got %+v", f)
+	}
+	drops.DropsKernel = 0
+	if f := finding(t, finish(tracker.Summary{}, drops), "drops-reported"); f != nil {
+		t.Errorf("reported without drops: %s", f.Evidence)
+	}
+}
+
+func TestTimeWentBackwards(t *testing.T) {
+	if finding(t, finish(tracker.Summary{Backwards: 1}, anomaly.Capture{}), "time-went-backwards") == nil {
+		t.Error("not reported")
+	}
+	if finding(t, finish(tracker.Summary{}, anomaly.Capture{}), "time-went-backwards") != nil {
+		t.Error("reported of a trace in order")
+	}
+}
+
+func TestTableEvicted(t *testing.T) {
+	if finding(t, finish(tracker.Summary{Evicted: 1, Connections: 9}, anomaly.Capture{}), "table-evicted") == nil {
+		t.Error("not reported")
+	}
+	if finding(t, finish(tracker.Summary{Connections: 9}, anomaly.Capture{}), "table-evicted") != nil {
+		t.Error("reported without an eviction")
+	}
+}
+
+func TestDuplicateShare(t *testing.T) {
+	if finding(t, finish(tracker.Summary{Segments: 100, Duplicates: 5}, anomaly.Capture{}), "duplicate-packets") == nil {
+		t.Error("5 % not reported")
+	}
+	if finding(t, finish(tracker.Summary{Segments: 100, Duplicates: 4}, anomaly.Capture{}), "duplicate-packets") != nil {
+		t.Error("4 % reported")
+	}
+}
+
+// forgotten is a connection to the server that its holder left in CLOSE_WAIT for 100 s, beginning
+// after so many seconds.
+func forgotten(port uint16, from float64) *record {
+	r := open()
+	r.Flow, r.ClientIs = segment.FlowOf(segment.Endpoint{IP: r.Client().IP, Port: port}, r.Server())
+	r.fin(client, uint64(from)+7, from, true)
+	r.last(server, uint64(from)+8, from)
+	r.ends(from + 100)
+	return r
+}
+
+func TestCloseWaitLeak(t *testing.T) {
+	var held, apart []*record
+	for i := range 10 {
+		held = append(held, forgotten(uint16(1000+i), float64(i)))
+		apart = append(apart, forgotten(uint16(1000+i), 100*float64(i)))
+	}
+	f := finding(t, finish(tracker.Summary{}, anomaly.Capture{}, held...), "close-wait-leak")
+	if f == nil || !strings.Contains(f.Evidence, "10.0.0.2 holds at least 10 connections of 10.0.0.2:80") || f.Severity != anomaly.Error {
+		t.Errorf("got %+v", f)
+	}
+	if f := finding(t, finish(tracker.Summary{}, anomaly.Capture{}, held[1:]...), "close-wait-leak"); f != nil {
+		t.Errorf("nine are reported: %s", f.Evidence)
+	}
+	if f := finding(t, finish(tracker.Summary{}, anomaly.Capture{}, apart...), "close-wait-leak"); f != nil {
+		t.Errorf("ten one after the other are reported: %s", f.Evidence)
+	}
+}
+
+// offloaded is a connection whose client has only wrong checksums.
+func offloaded() *record {
+	r := open()
+	r.end(client).ChecksumBad, r.end(client).ChecksumGood = 6, 0
+	return r
+}
+
+func TestChecksumOffload(t *testing.T) {
+	f := finding(t, finish(tracker.Summary{}, anomaly.Capture{}, offloaded()), "checksum-offload")
+	if f == nil || !strings.HasPrefix(f.Evidence, "10.0.0.1: 6 of 6 segments") {
+		t.Errorf("got %+v", f)
+	}
+	for name, change := range map[string]func(r *record){
+		"some are right":          func(r *record) { r.end(client).ChecksumGood = 6 },
+		"too few to tell":         func(r *record) { r.end(client).ChecksumBad = 4 },
+		"the other side's as bad": func(r *record) { r.end(server).ChecksumBad, r.end(server).ChecksumGood = 6, 0 },
+	} {
+		r := offloaded()
+		change(r)
+		if f := finding(t, finish(tracker.Summary{}, anomaly.Capture{}, r), "checksum-offload"); f != nil {
+			t.Errorf("%s: reported: %s", name, f.Evidence)
+		}
+	}
+}
+
+func TestOneWayShare(t *testing.T) {
+	oneWay := func() *record { r := open(); *r.end(server) = tracker.Endpoint{MissingBytes: 200}; return r }
+	fs := finish(tracker.Summary{}, anomaly.Capture{}, oneWay(), oneWay(), oneWay(), oneWay(), open())
+	if finding(t, fs, "one-way-capture") == nil {
+		t.Error("4 of 5 not reported")
+	}
+	if f := finding(t, fs, "capture-loss"); f != nil {
+		t.Errorf("the unseen direction is called a loss: %s", f.Evidence)
+	}
+	if finding(t, finish(tracker.Summary{}, anomaly.Capture{}, oneWay(), open()), "one-way-capture") != nil {
+		t.Error("1 of 2 reported")
+	}
+}
+
+// TestMerge holds that sharding changes nothing that is found in the trace.
+func TestMerge(t *testing.T) {
+	var records []*record
+	for i := range 100 {
+		records = append(records, forgotten(uint16(1000+i), float64(i)))
+	}
+	lossy := open()
+	lossy.end(server).MissingBytes = 1000
+	records = append(records, offloaded(), lossy)
+	whole := anomaly.New(anomaly.DefaultThresholds())
+	shards := []*anomaly.Judge{anomaly.New(anomaly.DefaultThresholds()), anomaly.New(anomaly.DefaultThresholds()), anomaly.New(anomaly.DefaultThresholds())}
+	for i, r := range records {
+		whole.Connection(&r.Connection)
+		shards[i%3].Connection(&r.Connection)
+	}
+	want := whole.Finish(tracker.Summary{}, anomaly.Capture{})
+	merged := anomaly.New(anomaly.DefaultThresholds())
+	for _, s := range slices.Backward(shards) {
+		merged.Merge(s)
+	}
+	got := merged.Finish(tracker.Summary{}, anomaly.Capture{})
+	if len(want) < 3 || !reflect.DeepEqual(got, want) {
+		t.Errorf("merged:\n%+v\nwhole:\n%+v", got, want)
+	}
+	if want[0].Kind.Severity != anomaly.Quality {
+		t.Errorf("%s comes before the capture's quality", want[0].Kind.Slug)
+	}
+}
+
+func TestMaxKeys(t *testing.T) {
+	limits := anomaly.DefaultThresholds()
+	limits.MaxKeys = 1
+	j := anomaly.New(limits)
+	j.Connection(&offloaded().Connection)
+	other := offloaded()
+	other.Flow, other.ClientIs = segment.FlowOf(segment.Endpoint{IP: segment.IP{15: 9}, Port: 1}, other.Server())
+	j.Connection(&other.Connection)
+	n := 0
+	fs := j.Finish(tracker.Summary{}, anomaly.Capture{})
+	if f := finding(t, fs, "table-evicted"); f == nil || !strings.Contains(f.Evidence, "host or service: 1") {
+		t.Errorf("the limit is reached in silence: %+v", f)
+	}
+	for _, f := range fs {
+		if f.Kind == anomaly.ChecksumOffload {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d hosts, want the limit of 1", n)
+	}
+}
+
+func TestRanking(t *testing.T) {
+	r := open()
+	r.copies(tracker.FactSynRetransmitted, client, 6, .05, 1, 2, 1)
+	r.fin(server, 8, 2, true)
+	r.ClosedBy = tracker.ByServer
+	r.rst(client, 9, 2.01, tracker.FormActive)
+	r.end(client).TruncatedPackets = 1
+	fs := judge(r)
+	want := []string{"rst-instead-of-fin-ack", "syn-retransmitted", "closed-by-server-first", "snaplen-truncated"}
+	if got := slugs(fs); !slices.Equal(got, want) {
+		t.Fatalf("order %v, want %v", got, want)
+	}
+	for i, f := range fs {
+		if f.Detail != (i > 0) {
+			t.Errorf("%s: detail %v", f.Kind.Slug, f.Detail)
+		}
+	}
+}
+
+func TestQualityIsNoRootCause(t *testing.T) {
+	for _, f := range judge(open()) {
+		if !f.Detail {
+			t.Errorf("%s is the root cause of a connection that is only open", f.Kind.Slug)
+		}
+	}
+}
+
+func TestConfidence(t *testing.T) {
+	unanswered := func() *record {
+		r := open()
+		r.fin(client, 7, 1, false)
+		r.copies(tracker.FactFinRetransmitted, client, 7, 1, .3, 2, 2)
+		r.ends(10)
+		return r
+	}
+	for _, c := range []struct {
+		name   string
+		change func(r *record)
+		want   anomaly.Confidence
+	}{
+		{"as it is", func(*record) {}, anomaly.High},
+		{"the FIN was not sent again", func(r *record) { r.Facts = r.Facts[:1] }, anomaly.Low},
+		{"joined late", func(r *record) { r.Open = tracker.OpenMidstream }, anomaly.Medium},
+		{"facts were dropped", func(r *record) { r.FactsDropped = 1 }, anomaly.Medium},
+		{"the capture lost the end", func(r *record) {
+			r.fact(tracker.FactAckOfUnseen, server, 12, 1.9)
+			r.ends(10)
+		}, anomaly.Low},
+		{"the capture lost something long before", func(r *record) {
+			r.Facts = append(r.Facts, tracker.Fact{Kind: tracker.FactAckOfUnseen, Role: server, Mark: mark(7, .5)})
+		}, anomaly.High},
+	} {
+		r := unanswered()
+		c.change(r)
+		if f := finding(t, judge(r), "fin-unacked"); f == nil || f.Confidence != c.want {
+			t.Errorf("%s: %+v, want confidence %s", c.name, f, c.want)
+		}
+	}
+}
+
+// TestCrossedData holds that data sent before its sender could know of the FIN counts less.
+func TestCrossedData(t *testing.T) {
+	r := open()
+	lateData(r)
+	if f := finding(t, judge(r), "rst-late-data"); f == nil || f.Severity != anomaly.Error {
+		t.Errorf("after half a second: %+v, want an error", f)
+	}
+	r.RTT = 600 * time.Millisecond
+	if f := finding(t, judge(r), "rst-late-data"); f == nil || f.Severity != anomaly.Warn {
+		t.Errorf("within the round trip: %+v, want a warning", f)
+	}
+}
+
+// TestOrdinaryConnection holds that the connection everybody has costs nothing but its note.
+func TestOrdinaryConnection(t *testing.T) {
+	r := open()
+	r.Close, r.EndReason = tracker.CloseOrderly, tracker.EndSettled
+	r.fin(client, 7, 1, true)
+	r.fin(server, 8, 1.02, true)
+	r.ClosedBy = tracker.ByClient
+	r.end(client).State, r.end(server).State = tracker.TimeWait, tracker.Closed
+	r.ends(100)
+	if fs := judge(r); len(fs) != 0 {
+		t.Errorf("findings %v of an orderly connection without TIME_WAIT", slugs(fs))
+	}
+}
