@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	maxGroups       = 4096 // causes kept apart; what comes later joins its slug's rest
+	maxGroups       = 1024 // causes of one slug kept apart; what comes later joins its rest
 	maxGroupClients = 16   // clients told apart in one group
-	maxPerSlug      = 3    // groups of one slug shown apart; the others are shown as one line
+	maxPerSlug      = 3    // lines of one slug; the last of them sums up the others
 )
 
 // cause is what findings are grouped by: equal ones have, most likely, one root.
@@ -31,7 +31,8 @@ type group struct {
 	count      uint64
 	clients    []segment.IP // the first maxGroupClients + 1
 	sample     sample
-	servers    int // servers in it; more than one in the rest of a slug
+	servers    int  // servers in it; more than one in the rest of a slug
+	more       bool // and some that were not told apart, beyond maxGroups
 }
 
 // sample is the connection to look at.
@@ -44,10 +45,13 @@ type sample struct {
 
 // groups collects the findings of connections by cause.
 type groups struct {
-	by map[cause]*group
+	by      map[cause]*group
+	perKind map[*anomaly.Kind]int // so that a scan's thousands leave room for other kinds
 }
 
-func newGroups() groups { return groups{by: map[cause]*group{}} }
+func newGroups() groups {
+	return groups{by: map[cause]*group{}, perKind: map[*anomaly.Kind]int{}}
+}
 
 func (g *groups) add(r *Record) {
 	for i := range r.Findings {
@@ -60,13 +64,15 @@ func (g *groups) add(r *Record) {
 			c.phase = r.Phase
 		}
 		one := g.by[c]
-		if one == nil && len(g.by) >= maxGroups {
+		beyond := one == nil && g.perKind[f.Kind] >= maxGroups
+		if beyond {
 			c = cause{kind: f.Kind} // the zero server stands for those that had no room
 			one = g.by[c]
 		}
 		if one == nil {
-			one = &group{cause: c, severity: f.Severity, confidence: f.Confidence, servers: 1}
+			one = &group{cause: c, severity: f.Severity, confidence: f.Confidence, servers: 1, more: beyond}
 			g.by[c] = one
+			g.perKind[f.Kind]++
 		}
 		one.take(r, f)
 	}
@@ -96,13 +102,11 @@ func (g *groups) list() []group {
 	var out []*group
 	seen := map[*anomaly.Kind]int{}
 	rest := map[*anomaly.Kind]*group{}
-	total := map[*anomaly.Kind]int{}
 	for _, one := range all {
-		total[one.kind]++
-	}
-	for _, one := range all {
-		seen[one.kind]++
-		if seen[one.kind] < maxPerSlug || total[one.kind] <= maxPerSlug {
+		if !one.more {
+			seen[one.kind]++
+		}
+		if !one.more && (seen[one.kind] < maxPerSlug || g.perKind[one.kind] <= maxPerSlug) {
 			out = append(out, one)
 			continue
 		}
@@ -114,6 +118,7 @@ func (g *groups) list() []group {
 		}
 		sum.count += one.count
 		sum.servers += one.servers
+		sum.more = sum.more || one.more
 		for _, ip := range one.clients {
 			if len(sum.clients) <= maxGroupClients && !slices.Contains(sum.clients, ip) {
 				sum.clients = append(sum.clients, ip)

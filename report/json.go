@@ -39,9 +39,6 @@ func (j *jsonWriter) Connection(r *Record) error {
 	return nil
 }
 
-// Flush writes what is buffered: a live capture calls it when nothing happens.
-func (j *jsonWriter) Flush() error { return j.flush() }
-
 func (j *jsonWriter) flush() error {
 	_, err := j.w.Write(j.buf)
 	j.buf = j.buf[:0]

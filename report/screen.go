@@ -155,10 +155,12 @@ func (s *screen) group(g *group, digits, idDigits int, files []File, meaning boo
 func (g *group) where() []string {
 	var parts []string
 	switch {
+	case g.more && g.servers > 1:
+		parts = append(parts, fmt.Sprintf("more than %s other servers or ports", grouped(uint64(g.servers))))
+	case g.more:
+		parts = append(parts, "other servers")
 	case g.servers > 1:
 		parts = append(parts, fmt.Sprintf("%s other servers or ports", grouped(uint64(g.servers))))
-	case g.server.Port == 0 && g.server.IP == [16]byte{}:
-		parts = append(parts, "many servers")
 	default:
 		parts = append(parts, g.server.String())
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,6 +135,44 @@ func TestNamesOfFilesCannotDriveTheTerminal(t *testing.T) {
 		if o.Markdown && !strings.Contains(out.String(), `pcap\|\*x\*`) {
 			t.Error("Markdown of a file name is not escaped")
 		}
+	}
+}
+
+// A scan of thousands of ports is one line or three, and takes bounded memory.
+func TestScanDoesNotHideTheRest(t *testing.T) {
+	w := NewTable(&bytes.Buffer{}, TableOptions{}).(*tableWriter)
+	rs, _ := incident()
+	scan := func(n int) {
+		for i := range n {
+			r := unanswered("10.0.0.66:3333", fmt.Sprintf("10.9.%d.%d:%d", i>>8&255, i&255, 1+i>>16), uint64(i+1), 0)
+			if err := w.Connection(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	scan(20_000)
+	for _, r := range rs {
+		if err := w.Connection(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(w.groups.by); n > maxGroups+1+len(kinds) {
+		t.Errorf("%d groups kept", n)
+	}
+	var lines []string
+	var total uint64
+	for _, g := range w.groups.list() {
+		lines = append(lines, fmt.Sprintf("%d %s %s", g.count, g.kind.Slug, g.where()[0]))
+		total += g.count
+	}
+	if len(lines) > 8 || total != 20_000+17 {
+		t.Errorf("%d findings in %d groups: %q", total, len(lines), lines)
+	}
+	if want := "9 rst-late-data 10.0.1.5:8080"; !slices.Contains(lines, want) {
+		t.Errorf("the scan hides %q: %q", want, lines)
+	}
+	if want := "more than 1,02"; !strings.Contains(strings.Join(lines, "\n"), want) {
+		t.Errorf("no group of %s… servers: %q", want, lines)
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 const EphemeralPorts = 28232
 
 const (
-	maxHolders = 512  // pairs of holder and server whose peak is kept
-	maxSteps   = 4096 // moments kept for one pair before its clock gets coarser
+	maxHolders = 256  // pairs of holder and server whose peak is kept
+	maxSteps   = 2048 // moments kept for one pair before its clock gets coarser
 )
 
 // waits counts the TIME_WAITs of each holder and how many there were at once.
