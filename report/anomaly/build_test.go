@@ -89,7 +89,8 @@ func (r *record) copies(k tracker.FactKind, role tracker.Role, packet uint64, se
 
 // fin says that role sent its FIN.
 func (r *record) fin(role tracker.Role, packet uint64, seconds float64, acked bool) {
-	r.fact(tracker.FactFin, role, packet, seconds)
+	r.last(role, packet, seconds)
+	r.ends(seconds)
 	e := r.end(role)
 	e.Fin, e.FinSent, e.FinAcked = 1, mark(packet, seconds), acked
 }

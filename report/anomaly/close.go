@@ -2,6 +2,7 @@ package anomaly
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tcplife/tcplife/tracker"
@@ -71,6 +72,9 @@ func (c *conn) unansweredFin(r tracker.Role) (last tracker.Mark, n int, conf Con
 	for _, f := range c.copies(r, tracker.FactFinRetransmitted) {
 		last, conf = f.Mark, High
 		n++
+	}
+	if c.FactsDropped > 0 {
+		last = e.Last // later copies may not be among the facts
 	}
 	return last, n, conf, c.since(last) >= c.patience()
 }
@@ -189,7 +193,7 @@ var simultaneousClose = &Kind{
 	Explanation: "Normal, for example when both ends use the same idle timeout. Both then hold TIME_WAIT.",
 	judge: func(c *conn) []Finding {
 		client, server := c.end(tracker.Client).FinSent, c.end(tracker.Server).FinSent
-		if c.ClosedBy != tracker.ByBoth || !client.Seen() || !server.Seen() {
+		if !c.closedAtOnce() || !client.Seen() || !server.Seen() {
 			return nil
 		}
 		return []Finding{c.whole(
@@ -197,6 +201,12 @@ var simultaneousClose = &Kind{
 			"the FINs of %s and %s passed %s apart, neither sent with knowledge of the other", ref(client), ref(server), apart(client, server),
 		)}
 	},
+}
+
+// closedAtOnce reports whether both sides sent their FIN before they had the other's.
+func (c *conn) closedAtOnce() bool {
+	return c.ClosedBy == tracker.ByBoth ||
+		slices.ContainsFunc(c.Transitions, func(tn tracker.Transition) bool { return tn.To == tracker.Closing })
 }
 
 func apart(a, b tracker.Mark) string { return span(max(between(a, b), between(b, a))) }
@@ -341,7 +351,7 @@ var closedByServerFirst = &Kind{
 		"next request at that moment sees it fail. Prefer that clients close, or give them a shorter idle timeout than the server's.",
 	judge: func(c *conn) []Finding {
 		server := c.end(tracker.Server).FinSent
-		if c.ClosedBy != tracker.ByServer || !server.Seen() || c.DirectionBy.Certainty() == tracker.Assumed {
+		if c.ClosedBy != tracker.ByServer || c.closedAtOnce() || !server.Seen() || c.DirectionBy.Certainty() == tracker.Assumed {
 			return nil
 		}
 		if c.closing != nil && c.closing.Packet < server.Packet {

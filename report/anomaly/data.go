@@ -62,17 +62,16 @@ var zeroWindowDeath = &Kind{
 	judge: func(c *conn) []Finding {
 		var out []Finding
 		for _, r := range both {
-			e := c.end(r)
-			shut := c.shutWindow(r)
-			if shut == nil || !e.WindowZeroAtLast {
+			shut, ok := c.shutWindow(r)
+			if !ok {
 				continue
 			}
 			if rst := c.closing; rst != nil && rst.Reset.Phase < tracker.PhaseTimeWait {
-				out = append(out, c.about(r, shut.At, []tracker.Mark{shut.Mark, rst.Mark}, High, "the %s reset the connection %s after the %s's window closed and stayed closed",
-					rst.Role, span(between(shut.Mark, rst.Mark)), r))
+				out = append(out, c.about(r, shut.At, []tracker.Mark{shut, rst.Mark}, High, "the %s reset the connection (%s) while the %s's window was closed, since %s and for %s",
+					rst.Role, ref(rst.Mark), r, ref(shut), span(between(shut, rst.Mark))))
 			} else if s, ok := c.stuck(r.Peer()); ok && rst == nil && c.since(s.last) >= max(2*s.gap, c.patience()) {
-				out = append(out, c.about(r, shut.At, []tracker.Mark{shut.Mark, s.last}, High, "the %s's last try came %s after the %s's window closed: %s",
-					r.Peer(), span(between(shut.Mark, s.last)), r, s))
+				out = append(out, c.about(r, shut.At, []tracker.Mark{shut, s.last}, High, "the %s's last try (%s) came while the %s's window was closed, since %s: %s",
+					r.Peer(), ref(s.last), r, ref(shut), s))
 			}
 		}
 		return out
@@ -132,21 +131,29 @@ var keepaliveDead = &Kind{
 // stuckData is a sender's oldest octet that was sent again and again.
 type stuckData struct {
 	copies      uint64
-	first, last tracker.Mark // the first and last copy known
-	gap         time.Duration
-	silent      bool // its peer sent nothing since the first copy
+	first, last tracker.Mark  // the first and last copy known
+	gap         time.Duration // between the last two copies, 0 if not known
+	silent      bool          // its peer sent nothing since the first copy
 }
 
 func (s stuckData) String() string {
+	if s.gap == 0 {
+		return fmt.Sprintf("%d transmissions of one segment", s.copies)
+	}
 	return fmt.Sprintf("%d transmissions of one segment, the last %s after the one before", s.copies, span(s.gap))
 }
 
 // stuck reports the segment that r sent at least GiveUpCopies times without an answer, each
 // time after a longer wait.
 func (c *conn) stuck(r tracker.Role) (stuckData, bool) {
-	e := c.end(r)
-	if e.LastDataUnacked < c.t.GiveUpCopies || c.end(r.Peer()).Packets == 0 {
+	e, peer := c.end(r), c.end(r.Peer())
+	if e.LastDataUnacked < c.t.GiveUpCopies || peer.Packets == 0 {
 		return stuckData{}, false
+	}
+	if c.FactsDropped > 0 {
+		// The last copies may not be among the facts: only the peer's silence tells.
+		silent := between(peer.Last, e.Last) >= c.patience()
+		return stuckData{copies: e.LastDataUnacked, first: peer.Last, last: e.Last, silent: silent}, silent
 	}
 	fs := c.copies(r, tracker.FactRetransmission)
 	if e.FinSent.Seen() {
@@ -162,21 +169,19 @@ func (c *conn) stuck(r tracker.Role) (stuckData, bool) {
 	}
 	return stuckData{
 		copies: e.LastDataUnacked, first: first.Mark, last: last.Mark, gap: time.Duration(last.Gap),
-		silent: c.end(r.Peer()).Last.Packet < first.Packet,
+		silent: peer.Last.Packet < first.Packet,
 	}, true
 }
 
-// shutWindow returns the last closing of r's window, unless it opened again.
-func (c *conn) shutWindow(r tracker.Role) *tracker.Fact {
+// shutWindow returns when r's window closed for the last time; if that is not known, when it was
+// last said to be closed.
+func (c *conn) shutWindow(r tracker.Role) (closed tracker.Mark, ok bool) {
 	fs := c.by(r, tracker.FactZeroWindow)
-	if len(fs) == 0 {
-		return nil
+	if len(fs) == 0 || !c.end(r).WindowZeroAtLast {
+		return closed, false
 	}
-	last := fs[len(fs)-1]
-	for _, f := range c.by(r, tracker.FactWindowOpened) {
-		if f.Packet > last.Packet {
-			return nil
-		}
+	if c.FactsDropped > 0 {
+		return c.end(r).Last, true
 	}
-	return last
+	return fs[len(fs)-1].Mark, true
 }

@@ -111,6 +111,11 @@ var judgeTests = []struct {
 	{"rto-giveup", open, stuck(true), func(r *record) { r.ends(17) }},
 	{"rto-giveup", open, stuck(true), func(r *record) { r.end(client).LastDataUnacked = 4 }},
 	{"peer-vanished", open, stuck(false), func(r *record) { r.ends(10) }},
+	{
+		"peer-vanished", open,
+		func(r *record) { stuck(false)(r); r.Facts, r.FactsDropped = nil, 5 }, // told by the silence alone
+		func(r *record) { r.last(server, 14, 15); r.last(client, 15, 16.5) },
+	},
 	{"peer-vanished", open, stuck(false), func(r *record) { r.rst(client, 30, 50, tracker.FormActive) }},
 	{
 		"zero-window-death", open,
@@ -178,7 +183,7 @@ var judgeTests = []struct {
 			r.fin(client, 7, 1, true)
 			r.copies(tracker.FactFinRetransmitted, client, 7, 1, .3, 2, 1)
 		},
-		func(r *record) { r.Facts[1].Gap = int64(time.Millisecond) },
+		func(r *record) { r.Facts[0].Gap = int64(time.Millisecond) },
 	},
 	{
 		"fin-with-hole", open,
@@ -205,7 +210,7 @@ var judgeTests = []struct {
 			r.fact(tracker.FactDataAfterOwnFin, client, 8, 2).Bytes = 10
 			r.fact(tracker.FactFinMoved, client, 9, 3)
 		},
-		func(r *record) { r.Facts[2].Role = server },
+		func(r *record) { r.Facts[1].Role = server },
 	},
 	{
 		"fin-out-of-window", open,
@@ -237,8 +242,8 @@ var judgeTests = []struct {
 		},
 		func(r *record) { r.Facts[0].Reset.SinceData = 2 * int64(time.Second) },
 	},
-	{"rst-late-data", open, lateData, func(r *record) { r.Facts[1].Packet = 6 }}, // before the FIN
-	{"rst-late-data", open, lateData, func(r *record) { r.Facts[2].Reset.Effect = tracker.EffectRefuted }},
+	{"rst-late-data", open, lateData, func(r *record) { r.Facts[0].Packet = 6 }}, // before the FIN
+	{"rst-late-data", open, lateData, func(r *record) { r.Facts[1].Reset.Effect = tracker.EffectRefuted }},
 	{
 		"rst-linger0", open,
 		func(r *record) { r.rst(client, 7, 1, tracker.FormActive) },

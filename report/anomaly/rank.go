@@ -59,7 +59,7 @@ func (c *conn) limit(f *Finding) {
 	switch {
 	case f.Kind.teardown() && (oneWay || c.lostAtEnd()):
 		f.Confidence = Low
-	case c.Open == tracker.OpenMidstream || c.FactsDropped > 0 || c.EndReason == tracker.EndEvicted:
+	case c.Open == tracker.OpenMidstream || c.EndReason == tracker.EndEvicted:
 		f.Confidence = max(f.Confidence, Medium)
 	}
 }

@@ -2,6 +2,7 @@ package anomaly
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tcplife/tcplife/tracker"
@@ -21,8 +22,18 @@ func (c *conn) abort() *tracker.Fact {
 		return nil
 	case f.Packet == c.First.Packet:
 		return nil // rst-stray
+	case c.replacedBefore(f):
+		return nil // half-open-recovery, told with the new connection
 	}
 	return f
+}
+
+// replacedBefore reports whether the sender of rst had left for a new connection on the
+// same ports: the RST only tells its peer.
+func (c *conn) replacedBefore(rst *tracker.Fact) bool {
+	return slices.ContainsFunc(c.Transitions, func(tn tracker.Transition) bool {
+		return tn.Role == rst.Role && tn.Event == tracker.Replace && tn.Packet < rst.Packet
+	})
 }
 
 // noFin reports whether neither side had sent a FIN before m.

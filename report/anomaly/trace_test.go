@@ -221,9 +221,11 @@ func TestConfidence(t *testing.T) {
 		want   anomaly.Confidence
 	}{
 		{"as it is", func(*record) {}, anomaly.High},
-		{"the FIN was not sent again", func(r *record) { r.Facts = r.Facts[:1] }, anomaly.Low},
+		{"the FIN was not sent again", func(r *record) { r.Facts = nil }, anomaly.Low},
 		{"joined late", func(r *record) { r.Open = tracker.OpenMidstream }, anomaly.Medium},
-		{"facts were dropped", func(r *record) { r.FactsDropped = 1 }, anomaly.Medium},
+		{"facts were dropped, the capture lost something", func(r *record) {
+			r.FactsDropped, r.end(server).MissingBytes = 1, 9
+		}, anomaly.Low},
 		{"the capture lost the end", func(r *record) {
 			r.fact(tracker.FactAckOfUnseen, server, 12, 1.9)
 			r.ends(10)
