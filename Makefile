@@ -12,7 +12,8 @@ help: ## what can be made
 demo: build ## build tcplife and analyse a bundled capture of real hosts
 	./tcplife $(DEMO)
 
-test: setup ## run all tests
+test: ## run all tests
+	@sh scripts/setup.sh test
 	$(GO) test ./...
 
 build: setup ## build ./tcplife

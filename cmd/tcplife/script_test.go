@@ -34,6 +34,12 @@ func TestScripts(t *testing.T) {
 				return os.Geteuid() == 0, nil
 			case "libpcap":
 				return capture.HaveLibpcap, nil
+			case "pty":
+				f, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+				if err != nil {
+					return false, nil // some containers have none
+				}
+				return true, f.Close()
 			default:
 				return false, errors.New("unknown condition")
 			}
