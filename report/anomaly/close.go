@@ -168,11 +168,17 @@ var finWait2Timeout = &Kind{
 // was still reading: a half-close on purpose has no timer.
 func (c *conn) timedOutFinWait2(rst *tracker.Fact) (time.Duration, bool) {
 	e := c.end(rst.Role)
-	if !c.finBefore(rst.Role, rst.Mark) || !e.FinAcked || rst.Reset.Form == tracker.FormActive || rst.Reset.Sender == tracker.TimeWait {
+	if !c.finBefore(rst.Role, rst.Mark) || !e.FinAcked || rst.Reset.Form != tracker.FormReply || rst.Reset.Sender == tracker.TimeWait {
 		return 0, false
 	}
 	age := between(e.FinSent, rst.Mark)
-	if age < c.t.FinWait2 {
+	least := c.t.FinWait2Fin
+	for _, f := range c.by(rst.Role.Peer(), tracker.FactDataAfterPeerFin) {
+		if f.Packet < rst.Packet {
+			least = c.t.FinWait2
+		}
+	}
+	if age < least {
 		return 0, false
 	}
 	for _, f := range c.by(rst.Role.Peer(), tracker.FactHalfCloseData) {

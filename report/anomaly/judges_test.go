@@ -170,7 +170,7 @@ var judgeTests = []struct {
 			r.fin(server, 8, 62, false)
 			r.rst(client, 9, 62.01, tracker.FormReply)
 		},
-		func(r *record) { r.end(client).FinSent.At = 40 * int64(time.Second) },
+		func(r *record) { r.end(client).FinSent.At = 61 * int64(time.Second) },
 	},
 	{
 		"simultaneous-close", open,

@@ -39,9 +39,11 @@ type Thresholds struct {
 	CloseWait time.Duration
 	// LeakedSockets is how many of those one service must hold at one time to call it a leak.
 	LeakedSockets int
-	// FinWait2 is the least age of a half-closed connection whose closer answers with a
-	// RST to suspect its FIN_WAIT_2 timer (Linux: tcp_fin_timeout, 60 s by default, often lowered).
-	FinWait2 time.Duration
+	// FinWait2 is the least age of a half-closed connection whose closer answers data with a
+	// RST to suspect its FIN_WAIT_2 timer (Linux: tcp_fin_timeout, 60 s by default, often lowered);
+	// earlier, the closer only refuses data. A FIN is not refused by a socket that is still there, so
+	// FinWait2Fin is enough when the peer said no more than that.
+	FinWait2, FinWait2Fin time.Duration
 	// VanishedIdle is how long an open connection may be idle: a NAT must keep it for
 	// 2 h 4 min (RFC 5382 REQ-5), because keep-alives come every 2 h.
 	VanishedIdle time.Duration
@@ -84,6 +86,7 @@ func DefaultThresholds() Thresholds {
 		CloseWait:       60 * time.Second,
 		LeakedSockets:   10,
 		FinWait2:        30 * time.Second,
+		FinWait2Fin:     2 * time.Second,
 		VanishedIdle:    2*time.Hour + 4*time.Minute,
 		UnreadWithin:    time.Second,
 		BurstResets:     3,
