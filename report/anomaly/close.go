@@ -27,8 +27,8 @@ var finUnacked = &Kind{
 			if c.end(r.Peer()).FinSent.Seen() {
 				continue // missing-final-ack
 			}
-			if last, n, conf, ok := c.unansweredFin(r); ok {
-				out = append(out, c.about(r, c.end(r).FinSent.At, []tracker.Mark{c.end(r).FinSent, last}, conf,
+			if last, n, ok := c.unansweredFin(r); ok {
+				out = append(out, c.about(r, c.end(r).FinSent.At, []tracker.Mark{c.end(r).FinSent, last}, High,
 					"FIN sent %s, and no ACK of it in the %s after the last", countOf(n, "time", "times"), span(c.since(last))))
 			}
 		}
@@ -41,8 +41,8 @@ var missingFinalAck = &Kind{
 	Reference: "RFC 9293 3.6, 3.10.7.4 (LAST-ACK)",
 	Summary:   "Both sides sent a FIN, but the last one was never acknowledged.",
 	Explanation: "The side that closed last is left in LAST_ACK and resends its FIN. The first closer vanished, dropped its TIME_WAIT early, or a stateful " +
-		"firewall closed its entry too soon and eats the last ACK. If the FIN was not even sent again, the ACK did arrive and only the capture " +
-		"missed it. No data is lost.",
+		"firewall closed its entry too soon and eats the last ACK. If the FIN was not even sent again, the ACK did arrive, only the capture " +
+		"missed it, and nothing is reported. No data is lost.",
 	replaces: []*Kind{finRetransmitted},
 	judge: func(c *conn) []Finding {
 		var out []Finding
@@ -50,8 +50,8 @@ var missingFinalAck = &Kind{
 			if !c.end(r.Peer()).FinSent.Seen() {
 				continue
 			}
-			if last, n, conf, ok := c.unansweredFin(r); ok {
-				out = append(out, c.about(r, c.end(r).FinSent.At, []tracker.Mark{c.end(r.Peer()).FinSent, c.end(r).FinSent, last}, conf,
+			if last, n, ok := c.unansweredFin(r); ok {
+				out = append(out, c.about(r, c.end(r).FinSent.At, []tracker.Mark{c.end(r.Peer()).FinSent, c.end(r).FinSent, last}, High,
 					"the %s's FIN answers that of %s; sent %s, and no ACK of it in the %s after the last",
 					r, ref(c.end(r.Peer()).FinSent), countOf(n, "time", "times"), span(c.since(last))))
 			}
@@ -60,23 +60,23 @@ var missingFinalAck = &Kind{
 	},
 }
 
-// unansweredFin reports r's FIN if enough trace followed its last copy to know that
-// no ACK came, how often it was sent, and how sure it is that the ACK was not only missed:
-// a host without it would have sent the FIN again.
-func (c *conn) unansweredFin(r tracker.Role) (last tracker.Mark, n int, conf Confidence, ok bool) {
+// unansweredFin reports r's FIN if it was sent again and enough trace followed its last copy
+// to know that no ACK came, and how often it was sent. A FIN that is not sent again was
+// acknowledged, and only the capture missed it.
+func (c *conn) unansweredFin(r tracker.Role) (last tracker.Mark, n int, ok bool) {
 	e := c.end(r)
-	if !e.FinSent.Seen() || e.FinAcked || c.end(tracker.Client).Rst+c.end(tracker.Server).Rst > 0 {
-		return last, 0, 0, false
+	if !e.FinSent.Seen() || e.FinAcked || c.end(tracker.Client).Rst+c.end(tracker.Server).Rst > 0 || c.end(r.Peer()).Packets == 0 {
+		return last, 0, false
 	}
-	last, n, conf = e.FinSent, 1, Low
+	n = 1
 	for _, f := range c.copies(r, tracker.FactFinRetransmitted) {
-		last, conf = f.Mark, High
+		last = f.Mark
 		n++
 	}
 	if c.FactsDropped > 0 {
 		last = e.Last // later copies may not be among the facts
 	}
-	return last, n, conf, c.since(last) >= c.patience()
+	return last, n, n > 1 && c.since(last) >= c.patience()
 }
 
 var missingPeerFin = &Kind{
@@ -330,7 +330,7 @@ var vanished = &Kind{
 		if client.Fin+server.Fin+client.Rst+server.Rst > 0 || client.Packets == 0 || server.Packets == 0 || client.UnackedBytes+server.UnackedBytes > 0 {
 			return nil
 		}
-		if !client.State.Synchronized() || !server.State.Synchronized() || c.since(c.Last) < c.t.VanishedIdle {
+		if !client.State.Synchronized() || !server.State.Synchronized() || c.since(c.Last) < c.t.VanishedIdle || c.since(c.Last) > c.t.ClockStep {
 			return nil
 		}
 		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, "idle for %s since %s, all data acknowledged", span(c.since(c.Last)), ref(c.Last))}

@@ -186,8 +186,11 @@ var synAckUnanswered = &Kind{
 	replaces: []*Kind{synAckRetransmitted, synRetransmitted},
 	judge: func(c *conn) []Finding {
 		client, server := c.end(tracker.Client), c.end(tracker.Server)
-		if c.Open != tracker.OpenHalf || c.Handshake.Ack.Seen() || client.Packets != client.Syn || server.Rst > 0 || !c.Handshake.SynAck.Seen() {
+		if c.Open != tracker.OpenHalf || !c.Handshake.SynAck.Seen() || c.Handshake.Ack.Seen() {
 			return nil
+		}
+		if client.Syn == 0 || client.Packets != client.Syn || server.Packets != server.Syn {
+			return nil // somebody went on, or the client's direction was not captured
 		}
 		retries, quiet := c.Handshake.SynAckRetries, c.since(server.Last)
 		conf := Medium
@@ -249,7 +252,12 @@ var acceptQueueOverflow = &Kind{
 		if len(ignored) == 0 {
 			return nil
 		}
-		resent := len(c.by(tracker.Client, tracker.FactRetransmission))
+		resent := 0
+		for _, f := range c.by(tracker.Client, tracker.FactRetransmission) {
+			if f.Packet < ignored[len(ignored)-1].Packet {
+				resent++
+			}
+		}
 		var refused *tracker.Fact
 		for f := range c.all(tracker.FactRst) {
 			if f.Role == tracker.Server && f.Reset.Sender == tracker.SynRcvd {

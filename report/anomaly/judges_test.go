@@ -141,12 +141,13 @@ var judgeTests = []struct {
 		},
 		func(r *record) { r.last(server, 10, 7351) },
 	},
-	{"fin-unacked", open, func(r *record) { r.fin(client, 7, 1, false); r.ends(5) }, func(r *record) { r.ends(3) }},
-	{"fin-unacked", open, func(r *record) { r.fin(client, 7, 1, false); r.ends(5) }, func(r *record) { r.end(client).FinAcked = true }},
+	{"fin-unacked", open, finAgain, func(r *record) { r.ends(3) }},
+	{"fin-unacked", open, finAgain, func(r *record) { r.end(client).FinAcked = true }},
+	{"fin-unacked", open, finAgain, func(r *record) { r.Facts = nil }}, // not sent again: the capture missed the ACK
 	{
 		"missing-final-ack", open,
-		func(r *record) { r.fin(client, 7, 1, true); r.fin(server, 8, 1, false); r.ends(5) },
-		func(r *record) { r.ends(3) },
+		func(r *record) { finAgain(r); r.fin(server, 9, 1, true); r.ends(5) },
+		func(r *record) { r.end(client).FinAcked = true },
 	},
 	{
 		"missing-peer-fin", open,
@@ -219,6 +220,7 @@ var judgeTests = []struct {
 	},
 	{"vanished", open, func(r *record) { r.ends(7500) }, func(r *record) { r.ends(7400) }},
 	{"vanished", open, func(r *record) { r.ends(7500) }, func(r *record) { r.end(client).UnackedBytes = 1 }},
+	{"vanished", open, func(r *record) { r.ends(7500) }, func(r *record) { r.ends(3e7) }}, // the clock was set
 	{
 		"segment-after-close", open,
 		func(r *record) { r.fact(tracker.FactSegmentAfterClose, client, 9, 2) },
@@ -359,8 +361,12 @@ var judgeTests = []struct {
 	},
 	{
 		"checksum-bad", open,
-		func(r *record) { r.fact(tracker.FactBadChecksum, client, 7, 1); r.end(client).ChecksumBad = 1 },
-		func(r *record) { r.end(client).ChecksumBad = 9 },
+		func(r *record) {
+			r.fact(tracker.FactBadChecksum, client, 7, 1)
+			r.last(client, 8, 1.3)
+			r.end(client).ChecksumBad = 1
+		},
+		func(r *record) { r.last(client, 7, 1) }, // nothing follows: the segment may have been taken
 	},
 	{"snaplen-truncated", open, func(r *record) { r.end(client).TruncatedPackets = 1 }, func(r *record) { r.end(client).TruncatedPackets = 0 }},
 	{"midstream", open, func(r *record) { r.Open = tracker.OpenMidstream }, func(r *record) { r.rst(client, 1, 0, tracker.FormReply) }},
@@ -380,6 +386,13 @@ func stuck(peerTalks bool) func(r *record) {
 		}
 		r.ends(60)
 	}
+}
+
+// finAgain has the client send its FIN twice, in vain.
+func finAgain(r *record) {
+	r.fin(client, 7, 1, false)
+	r.copies(tracker.FactFinRetransmitted, client, 7, 1, .3, 2, 1)
+	r.ends(5)
 }
 
 // lateData has the client's data meet a server that closed half a second before.

@@ -143,7 +143,7 @@ var checksumBad = &Kind{
 		var out []Finding
 		for _, r := range both {
 			e, fs := c.end(r), c.by(r, tracker.FactBadChecksum)
-			if len(fs) == 0 || e.ChecksumGood <= e.ChecksumBad || e.MissingBytes > 0 {
+			if len(fs) == 0 || e.ChecksumGood <= e.ChecksumBad || e.MissingBytes > 0 || fs[0].Packet == e.Last.Packet {
 				continue // checksum-offload: of most segments, or of some that were taken all the same
 			}
 			out = append(out, c.from(fs, "%s of the %s with a wrong checksum, %d right", count(e.ChecksumBad, "segment"), r, e.ChecksumGood))
@@ -201,7 +201,7 @@ var TableEvicted = &Kind{
 	Slug: "table-evicted", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
 	Reference: "tcplife's own limits",
 	Summary:   "One of our own limits was reached, and something was forgotten early.",
-	Explanation: "Not the network's doing. A connection that left the full table of open connections is counted again, as a midstream one, when it goes on; where facts or byte ranges of a " +
+	Explanation: "Not the network's doing. A connection that left the full table of open connections is counted again, as a midstream one, when it goes on; where byte ranges of a " +
 		"connection did not fit, findings about it are less sure. Raise the limit if memory allows, or filter the capture.",
 	judge: func(c *conn) []Finding {
 		if c.EndReason != tracker.EndEvicted {
@@ -216,7 +216,6 @@ var TableEvicted = &Kind{
 			noun string
 		}{
 			{s.sum.Evicted, "open connection"},
-			{s.sum.FactsDropped, "fact"},
 			{s.sum.RangesDropped, "byte range"},
 			{t.overflow, "host or service"},
 		} {

@@ -47,6 +47,9 @@ type Thresholds struct {
 	// VanishedIdle is how long an open connection may be idle: a NAT must keep it for
 	// 2 h 4 min (RFC 5382 REQ-5), because keep-alives come every 2 h.
 	VanishedIdle time.Duration
+	// ClockStep is a silence so long that it is a step of the capture's clock, or the gap between
+	// two merged captures.
+	ClockStep time.Duration
 	// UnreadWithin is how soon after the peer's data a RST counts as its answer.
 	UnreadWithin time.Duration
 	// BurstResets RSTs of one side within BurstWithin make a burst.
@@ -88,6 +91,7 @@ func DefaultThresholds() Thresholds {
 		FinWait2:        30 * time.Second,
 		FinWait2Fin:     2 * time.Second,
 		VanishedIdle:    2*time.Hour + 4*time.Minute,
+		ClockStep:       30 * 24 * time.Hour,
 		UnreadWithin:    time.Second,
 		BurstResets:     3,
 		BurstWithin:     time.Second,

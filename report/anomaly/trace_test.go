@@ -221,7 +221,6 @@ func TestConfidence(t *testing.T) {
 		want   anomaly.Confidence
 	}{
 		{"as it is", func(*record) {}, anomaly.High},
-		{"the FIN was not sent again", func(r *record) { r.Facts = nil }, anomaly.Low},
 		{"joined late", func(r *record) { r.Open = tracker.OpenMidstream }, anomaly.Medium},
 		{"facts were dropped, the capture lost something", func(r *record) {
 			r.FactsDropped, r.end(server).MissingBytes = 1, 9
