@@ -21,6 +21,9 @@ func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
 		return NoteDuplicate
 	}
 	x.count(s)
+	if s.Flags&(segment.FIN|segment.RST) != 0 {
+		c.beginTeardown()
+	}
 	if t.corrupted(c, s, x) {
 		return NoteBadChecksum
 	}
@@ -252,9 +255,12 @@ func (c *connection) resent(t *Tracker, s *segment.Segment, r *reading, added re
 	x.stats.RetransmittedBytes += uint64(added.Old)
 	gap := s.Time - x.lastAt
 	if r.data.Start <= x.sndUna && r.data.End > x.sndUna { // the oldest octet still unacknowledged
+		if x.oldestSent > 0 {
+			gap = s.Time - x.oldestAt
+			x.oldestGap = gap
+		}
 		x.oldestSent++
-		gap = s.Time - x.oldestAt
-		x.oldestAt, x.oldestGap = s.Time, gap
+		x.oldestAt = s.Time
 	}
 	c.note(t, s.Dir, Fact{Kind: FactRetransmission, Mark: r.mark, Bytes: added.Old, Gap: gap})
 	if !r.stale { // R5: an ACK of the FIN did not arrive if what lies below it is still being sent

@@ -103,7 +103,7 @@ func classify(s *segment.Segment, x, y *endpoint) reading {
 
 // fingerprintOf hashes all that two captures of one transmission share. TTL, MAC
 // addresses and VLAN tags differ on a routed mirror port and stay out.
-func fingerprintOf(s *segment.Segment) uint64 {
+func fingerprintOf(s *segment.Segment) uint32 {
 	h := uint64(s.Seq)<<32 | uint64(s.Ack)
 	h = (h ^ uint64(s.IPID)<<48 ^ uint64(s.PayloadLen)<<16 ^ uint64(s.Flags)) * 0x9e3779b97f4a7c15
 	h ^= h >> 29
@@ -112,7 +112,7 @@ func fingerprintOf(s *segment.Segment) uint64 {
 	for _, b := range s.Options.SACK[:s.Options.SACKs] {
 		h = (h ^ uint64(b.Left)<<32 ^ uint64(b.Right)) * 0x94d049bb133111eb
 	}
-	return h | 1 // 0 marks an empty slot
+	return uint32(h>>32) | 1 // 0 marks an empty slot
 }
 
 // seenBefore reports whether s is a second capture of one of the last segments
@@ -128,12 +128,13 @@ func (e *endpoint) seenBefore(s *segment.Segment) bool {
 		limit = duplicateWithinNoID
 	}
 	h := fingerprintOf(s)
-	for i := range e.recent {
-		if f := &e.recent[i]; f.hash == h && s.Time-f.at <= limit && s.Time-f.at >= -limit {
+	now := uint32(s.Time / 1000)
+	for _, f := range e.recent {
+		if age := int32(now - f.at); f.hash == h && age <= limit && age >= -limit {
 			return true
 		}
 	}
-	e.recent[e.recentNext] = fingerprint{hash: h, at: s.Time}
+	e.recent[e.recentNext] = fingerprint{hash: h, at: now}
 	e.recentNext = (e.recentNext + 1) % uint8(len(e.recent))
 	return false
 }

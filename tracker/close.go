@@ -15,16 +15,16 @@ func (c *connection) onFin(t *Tracker, s *segment.Segment, r *reading, x, y *end
 	case x.finEnd == 0:
 		c.firstFin(t, s, r, x, y)
 	case r.end != x.finEnd:
-		c.note(t, s.Dir, Fact{Kind: FactFinMoved, Mark: r.mark, Cause: x.fin.kept[0].mark, Bytes: r.end - x.finEnd})
+		c.note(t, s.Dir, Fact{Kind: FactFinMoved, Mark: r.mark, Cause: x.fin.first().mark, Bytes: r.end - x.finEnd})
 		return
 	default:
 		c.finAgain(t, s, r, x, y)
 	}
 	x.fin.add(copyOf)
-	if y.acked && y.rcvNxt >= x.finEnd && y.at[RcvFin].grade != confirmed {
+	if y.acked && y.rcvNxt >= x.finEnd && y.at(RcvFin).grade != confirmed {
 		// Its acknowledgement was captured first.
-		y.at[RcvFin].set(r.mark, confirmed)
-		y.at[RcvFin].advance(y.rcvNxtAt)
+		y.at(RcvFin).set(r.mark, confirmed)
+		y.at(RcvFin).advance(y.rcvNxtAt)
 		y.gotFinAck = r.ack
 	}
 }
@@ -35,17 +35,16 @@ func (c *connection) firstFin(t *Tracker, s *segment.Segment, r *reading, x, y *
 	}
 	x.finEnd = r.end
 	x.sndNxt = max(x.sndNxt, r.end)
-	x.at[SndFin].set(r.mark, observed)
+	x.at(SndFin).set(r.mark, observed)
 	x.stats.FinSent = r.mark
 	if r.stale { // overtaken on the wire
-		x.at[SndFin].advance(x.fresh)
+		x.at(SndFin).advance(x.fresh)
 	}
 	if x.has(SndRst) {
-		x.at[SndFin].advance(x.at[SndRst].mark)
+		x.at(SndFin).advance(x.at(SndRst).mark)
 	}
-	c.note(t, s.Dir, Fact{Kind: FactFin, Mark: r.mark, Bytes: int64(s.PayloadLen)})
 	if x.stream.Contiguous(r.end - 1) {
-		y.at[RcvFin].set(r.mark, provisional)
+		y.at(RcvFin).set(r.mark, provisional)
 	} else {
 		c.note(t, s.Dir, Fact{Kind: FactFinWithHole, Mark: r.mark, Bytes: r.data.Start - x.stream.Next()})
 	}
@@ -69,7 +68,7 @@ func (c *connection) finAgain(t *Tracker, s *segment.Segment, r *reading, x, y *
 	if !networkCopy {
 		x.refuteFinAck(r.mark, c.roundTrip())
 	}
-	if got := &y.at[RcvFin]; got.grade != confirmed && x.stream.Contiguous(x.finEnd-1) {
+	if got := y.at(RcvFin); got.grade != confirmed && x.stream.Contiguous(x.finEnd-1) {
 		got.set(r.mark, provisional)
 	}
 }
@@ -77,7 +76,7 @@ func (c *connection) finAgain(t *Tracker, s *segment.Segment, r *reading, x, y *
 // answerFin takes what a segment of x tells of its receipt of y's FIN, and of
 // y's receipt of the ACK.
 func (c *connection) answerFin(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) {
-	got := &x.at[RcvFin]
+	got := x.at(RcvFin)
 	if r.ack < y.finEnd {
 		if got.grade != confirmed && !r.stale {
 			x.unaware = r.mark // R4
@@ -95,7 +94,7 @@ func (c *connection) answerFin(t *Tracker, s *segment.Segment, r *reading, x, y 
 		}
 	}
 	y.lastFinAck = r.mark
-	if a := &y.at[RcvAckFin]; !a.happened() {
+	if a := y.at(RcvAckFin); !a.happened() {
 		a.set(r.mark, provisional)
 	}
 }
@@ -117,9 +116,9 @@ func (c *connection) confirmFin(s *segment.Segment, x, y *endpoint) {
 	if y.filler.Packet > mark.Packet && !dsack { // the FIN overtook data: it counts when the hole is filled
 		mark = y.filler
 	}
-	x.at[RcvFin].set(mark, confirmed)
+	x.at(RcvFin).set(mark, confirmed)
 	if x.unaware.Packet > mark.Packet {
-		x.at[RcvFin].postpone(x.unaware)
+		x.at(RcvFin).postpone(x.unaware)
 	}
 }
 
@@ -133,21 +132,21 @@ func (c *connection) inferFin(d segment.Direction) {
 	}
 	end := max(x.ahead, x.rcvNxt)
 	if x.finEnd == 0 || y.finEnd != 0 || y.wasReset() || x.wasReset() || !y.based || x.sndNxt != x.finEnd ||
-		end != y.seenTo+1 || y.seenTo == 0 || last.Packet <= x.at[SndFin].mark.Packet {
+		end != y.seenTo+1 || y.seenTo == 0 || last.Packet <= x.at(SndFin).mark.Packet {
 		return
 	}
 	if y.stats.Packets > 0 && !x.has(RcvAckFin) {
 		return // the peer was captured, and never acknowledged the FIN
 	}
 	y.finEnd = end
-	for _, m := range []*milestone{&y.at[SndFin], &x.at[RcvFin]} {
+	for _, m := range []*milestone{y.at(SndFin), x.at(RcvFin)} {
 		m.set(last, provisional)
 		m.advance(last)
 	}
-	y.at[RcvAckFin].set(last, provisional)
+	y.at(RcvAckFin).set(last, provisional)
 	if !x.has(RcvAckFin) { // nothing of the peer was captured: it took its turn as usual
-		x.at[RcvAckFin].set(last, provisional)
-		x.at[RcvAckFin].advance(last)
+		x.at(RcvAckFin).set(last, provisional)
+		x.at(RcvAckFin).advance(last)
 	}
 }
 
@@ -157,14 +156,14 @@ func (c *connection) fillBelowFin(r *reading, x, y *endpoint) {
 		return
 	}
 	x.filler = r.mark
-	if got := &y.at[RcvFin]; !got.happened() && x.stream.Contiguous(x.finEnd-1) {
+	if got := y.at(RcvFin); !got.happened() && x.stream.Contiguous(x.finEnd-1) {
 		got.set(r.mark, provisional)
 	}
 }
 
 // beyondFin takes octets that x sent after its own FIN (RFC 9293 3.6: none may follow).
 func (c *connection) beyondFin(t *Tracker, s *segment.Segment, r *reading, x *endpoint) Note {
-	c.note(t, s.Dir, Fact{Kind: FactDataAfterOwnFin, Mark: r.mark, Cause: x.at[SndFin].mark, Bytes: r.data.End - max(r.data.Start, x.finEnd-1)})
+	c.note(t, s.Dir, Fact{Kind: FactDataAfterOwnFin, Mark: r.mark, Cause: x.at(SndFin).mark, Bytes: r.data.End - max(r.data.Start, x.finEnd-1)})
 	x.refused = r.mark
 	return NoteIgnored
 }
@@ -172,9 +171,9 @@ func (c *connection) beyondFin(t *Tracker, s *segment.Segment, r *reading, x *en
 // dataAfterPeerFin takes new data of x after y's FIN had passed: a half-close in
 // use, or data that meet a closed socket.
 func (c *connection) dataAfterPeerFin(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) {
-	fin := y.at[SndFin].mark
+	fin := y.at(SndFin).mark
 	c.note(t, s.Dir, Fact{Kind: FactDataAfterPeerFin, Mark: r.mark, Cause: fin, Bytes: r.data.Len()})
-	if x.at[RcvFin].grade == confirmed && !x.halfClosed {
+	if x.at(RcvFin).grade == confirmed && !x.halfClosed {
 		x.halfClosed = true
 		c.note(t, s.Dir, Fact{Kind: FactHalfCloseData, Mark: r.mark, Cause: fin, Bytes: r.data.Len()})
 	}

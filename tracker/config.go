@@ -6,8 +6,8 @@ import "time"
 type Config struct {
 	// TimeWait is how long TIME_WAIT lasts: 2 MSL. See Profiles.
 	TimeWait time.Duration
-	// Linger is how long a closed connection still takes its stragglers. A segment
-	// lives no longer than MSL, 2 minutes (RFC 9293 3.4.2).
+	// Linger is how long a closed connection still takes its stragglers. RFC 9293 3.4.2 lets a segment
+	// live for 2 minutes; on real paths it is seconds, and each closed connection costs memory meanwhile.
 	Linger time.Duration
 	// Attempt is how long after its last SYN an unanswered attempt is given up:
 	// R2 for SYN is at least 3 minutes (RFC 9293 MUST-23), and a bit.
@@ -25,7 +25,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		TimeWait:       Profiles["linux"],
-		Linger:         2 * time.Minute,
+		Linger:         time.Minute,
 		Attempt:        190 * time.Second,
 		MaxConnections: 4_000_000,
 		MaxFacts:       64,
@@ -49,9 +49,9 @@ const (
 	minKeepaliveIdle = int64(time.Second)
 	// duplicateWithin: two captures of one packet with the same IP identification
 	// lie this close together.
-	duplicateWithin = int64(5 * time.Millisecond)
+	duplicateWithin = int32(5 * time.Millisecond / time.Microsecond)
 	// duplicateWithinNoID is the same where the packet has no identification.
-	duplicateWithinNoID = int64(time.Millisecond)
+	duplicateWithinNoID = int32(time.Millisecond / time.Microsecond)
 	// minResend: the same control segment again sooner than this is the network's copy, not
 	// a retransmission; no timer in use is shorter (Linux's 200 ms minimum less its jitter).
 	minResend = int64(150 * time.Millisecond)

@@ -88,6 +88,14 @@ func (c *connection) phase() Phase {
 	}
 }
 
+// beginTeardown gives both ends what closing needs.
+func (c *connection) beginTeardown() {
+	if c.ends[0].teardown == nil {
+		both := new([2]teardown)
+		c.ends[0].teardown, c.ends[1].teardown = &both[0], &both[1]
+	}
+}
+
 // maxFactsOfKind bounds how many facts of one kind an endpoint records, so
 // that a thousand retransmissions do not hide the RST behind them.
 const maxFactsOfKind = 8

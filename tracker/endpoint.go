@@ -40,15 +40,11 @@ type endpoint struct {
 	jump    int64 // end of a segment far outside the window, believed if the next one continues it; 0 = none
 	hasJump bool
 
-	syn, synAck, fin copies
-	finEnd           int64 // position after its FIN; 0 = none seen
-	lastSyn          Mark  // its last SYN: sent unaware of any SYN-ACK (R4)
-	unaware          Mark  // its last segment that acknowledged less than the peer's FIN since that passed (R4)
-	filler           Mark  // its last data below its FIN, sent after the FIN, that the peer had not acknowledged (R3)
-
-	at         [numEvents]milestone
-	lastFinAck Mark  // the peer's last segment that acknowledges its FIN
-	gotFinAck  int64 // what the peer's FIN, in the copy that was received, acknowledges
+	syn, synAck copies
+	lastSyn     Mark              // its last SYN: sent unaware of any SYN-ACK (R4)
+	opening     [SndFin]milestone // those before SndFin
+	finEnd      int64             // position after its FIN; 0 = none seen
+	*teardown                     // nil until a FIN, a RST or a new incarnation passes
 
 	tsSeen bool
 	tsLast uint32 // the latest TSval it sent
@@ -58,7 +54,6 @@ type endpoint struct {
 	strayOld bool
 
 	ackedBefore int64 // the acknowledgement it sent before rcvNxt
-	aborted     bool  // it sent a RST of a live socket (FormActive)
 	fresh       Mark  // its last segment that was not stale
 	turnaround  int64 // the least time from a segment of the peer to its answer, as the tap sees it; 0 = none seen
 
@@ -68,28 +63,48 @@ type endpoint struct {
 	newDataAt   Mark  // last segment with octets never sent before
 	lastAt      int64 // when it last sent anything
 	refused     Mark  // its last segment that the peer had to refuse (SYN, RST or ACK out of place)
-	resetFact   int   // index+1 in facts of the RST that closed this end
-	resetBy     int64 // the position of that RST, in the peer's stream
-	ownReset    int   // index+1 in facts of the RST this end sent
-	resetAt     int64 // its position
-	reacks      int   // how often it acknowledged the peer's FIN again
-	reackAt     Mark
 	recent      [4]fingerprint
 	recentNext  uint8
-	halfClosed  bool // data after the peer's FIN were told
 	factsOfKind [numFactKinds]uint8
 
 	stats Endpoint
 }
 
-// fingerprint is what tells a segment captured twice from one sent twice.
-type fingerprint struct {
-	hash uint64
-	at   int64
+// teardown is what an endpoint needs from the first FIN or RST of its connection on. Both
+// ends get one at that moment: those that are open need none.
+type teardown struct {
+	fin        copies
+	closing    [numEvents - int(SndFin)]milestone // SndFin and those behind it
+	unaware    Mark                               // its last segment that acknowledged less than the peer's FIN since that passed (R4)
+	filler     Mark                               // its last data below its FIN, sent after the FIN, that the peer had not acknowledged (R3)
+	lastFinAck Mark                               // the peer's last segment that acknowledges its FIN
+	gotFinAck  int64                              // what the peer's FIN, in the copy that was received, acknowledges
+	resetFact  int                                // index+1 in facts of the RST that closed this end
+	resetBy    int64                              // the position of that RST, in the peer's stream
+	ownReset   int                                // index+1 in facts of the RST this end sent
+	resetAt    int64                              // its position
+	aborted    bool                               // it sent a RST of a live socket (FormActive)
+	reacks     int                                // how often it acknowledged the peer's FIN again
+	reackAt    Mark
+	halfClosed bool // data after the peer's FIN were told
+}
+
+// fingerprint is what tells a segment captured twice from one sent twice: a hash, and
+// the time in microseconds modulo 2^32, which is more than an hour.
+type fingerprint struct{ hash, at uint32 }
+
+// at returns the milestone of an event. Those of the teardown exist once it has begun.
+func (e *endpoint) at(event Event) *milestone {
+	if event < SndFin {
+		return &e.opening[event]
+	}
+	return &e.closing[event-SndFin]
 }
 
 // has reports whether event happened at this end, as far as can be told now.
-func (e *endpoint) has(event Event) bool { return e.at[event].happened() }
+func (e *endpoint) has(event Event) bool {
+	return (event < SndFin || e.teardown != nil) && e.at(event).happened()
+}
 
 // begin fixes the origin of the stream.
 func (e *endpoint) begin(base seq.Num, isn bool) {
@@ -101,18 +116,17 @@ func (e *endpoint) begin(base seq.Num, isn bool) {
 // position unwraps a sequence number of this end's stream.
 func (e *endpoint) position(n seq.Num) int64 { return n.Unwrap(e.base, e.sndNxt) }
 
-// isOpener reports whether this end opened actively: it sent a SYN, or its SYN
-// was acknowledged.
-func (e *endpoint) isOpener() bool { return e.at[SndSyn].happened() }
-
-// outOfReset reports whether it took part in an effective RST.
+// wasReset reports whether it took part in an effective RST.
 func (e *endpoint) wasReset() bool { return e.has(SndRst) || e.has(RcvRst) }
 
 // refuteFinAck is R5: what an end sends again later than a round trip after an ACK
 // of its FIN passed shows that this ACK did not arrive. A later one may have, and
 // have crossed the copy.
 func (e *endpoint) refuteFinAck(again Mark, roundTrip int64) {
-	a := &e.at[RcvAckFin]
+	if e.teardown == nil {
+		return
+	}
+	a := e.at(RcvAckFin)
 	if a.grade != provisional || again.At-a.mark.At <= roundTrip {
 		return
 	}

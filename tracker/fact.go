@@ -6,15 +6,12 @@ type FactKind uint8
 
 // The kinds. Role is the sender of the segment unless the comment says otherwise.
 const (
-	FactSyn                 FactKind = iota + 1 // first SYN of a side (ACK clear)
-	FactSynRetransmitted                        // same ISN again; Gap since the copy before
-	FactSynAck                                  // first SYN-ACK
+	FactSynRetransmitted    FactKind = iota + 1 // same ISN again; Gap since the copy before
 	FactSynAckRetransmitted                     // Gap since the copy before
 	FactSynAckWrongAck                          // SYN-ACK that acknowledges no SYN of the peer
 	FactSynAckISNChanged                        // another ISN than the SYN-ACK before
 	FactSynNewISN                               // SYN with another ISN into a connection that lived on (blind, stray)
 	FactChallengeAck                            // bare ACK that answers an unacceptable segment; Cause = that segment
-	FactFin                                     // first FIN; Bytes = payload it carried
 	FactFinRetransmitted                        // Gap since the copy before
 	FactFinWithHole                             // FIN above octets not seen yet; Bytes = size of the hole
 	FactFinMoved                                // FIN at another sequence number; Bytes = distance
@@ -44,15 +41,12 @@ const (
 )
 
 var factNames = [numFactKinds]string{
-	FactSyn:                 "SYN",
 	FactSynRetransmitted:    "SYN retransmitted",
-	FactSynAck:              "SYN-ACK",
 	FactSynAckRetransmitted: "SYN-ACK retransmitted",
 	FactSynAckWrongAck:      "SYN-ACK wrong ACK",
 	FactSynAckISNChanged:    "SYN-ACK ISN changed",
 	FactSynNewISN:           "SYN new ISN",
 	FactChallengeAck:        "challenge ACK",
-	FactFin:                 "FIN",
 	FactFinRetransmitted:    "FIN retransmitted",
 	FactFinWithHole:         "FIN with hole",
 	FactFinMoved:            "FIN moved",

@@ -10,6 +10,7 @@ import (
 
 // record states what became of c.
 func (c *connection) record(t *Tracker) *Connection {
+	c.beginTeardown()
 	c.inferFin(segment.AtoB)
 	c.inferFin(segment.BtoA)
 	o := outcome{c: c, paths: [2]path{c.walk(t, segment.AtoB), c.walk(t, segment.BtoA)}}

@@ -8,7 +8,7 @@ func (c *connection) onSyn(t *Tracker, s *segment.Segment, x, y *endpoint) Note 
 	if !x.based {
 		x.begin(s.Seq, true)
 	}
-	if x.syn.n > 0 && x.at[RcvSynAck].grade == confirmed {
+	if x.syn.n > 0 && x.at(RcvSynAck).grade == confirmed {
 		// The SYN of an open connection again: the peer answers with a challenge ACK.
 		x.refused = m
 		return NoteIgnored
@@ -32,15 +32,14 @@ func (c *connection) onSyn(t *Tracker, s *segment.Segment, x, y *endpoint) Note 
 		}
 	} else {
 		x.readSynOptions(s)
-		c.note(t, s.Dir, Fact{Kind: FactSyn, Mark: m})
-		x.at[SndSyn].set(m, observed)
+		x.at(SndSyn).set(m, observed)
 		if y.syn.n > 0 && y.synAck.n == 0 && x.synAck.n == 0 {
 			c.simultaneous = true
 		}
 	}
 	x.syn.add(transmission{mark: m, tsVal: s.Options.TSVal, hasTS: s.Options.Has&segment.OptTimestamps != 0})
 	x.lastSyn = m
-	c.handshake.Syn = x.syn.kept[0].mark
+	c.handshake.Syn = x.syn.first().mark
 	if !c.tentative && c.previous != nil {
 		c.confirm()
 	}
@@ -60,11 +59,11 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 		}
 	}
 	if x.isnKnown && x.base != s.Seq {
-		if y.at[RcvSynAck].grade == confirmed {
+		if y.at(RcvSynAck).grade == confirmed {
 			x.refused = m
 			return NoteIgnored
 		}
-		c.note(t, s.Dir, Fact{Kind: FactSynAckISNChanged, Mark: m, Cause: x.at[RcvSyn].mark})
+		c.note(t, s.Dir, Fact{Kind: FactSynAckISNChanged, Mark: m, Cause: x.at(RcvSyn).mark})
 		x.begin(s.Seq, true)
 		x.synAck = copies{}
 	}
@@ -79,8 +78,8 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 		y.sndNxt = 1
 	}
 	if !y.has(SndSyn) { // the SYN was not captured: it was sent before this
-		y.at[SndSyn].set(m, confirmed)
-		y.at[SndSyn].advance(m)
+		y.at(SndSyn).set(m, confirmed)
+		y.at(SndSyn).advance(m)
 		c.sawStart = t.now-t.sum.First.At > startGrace
 	}
 	if !c.openerKnown {
@@ -99,24 +98,24 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 		c.handshake.SynAckRetries++
 		note = NoteRetransmission
 		// R5: the ACK that had passed did not arrive, or was not taken.
-		if a := &x.at[RcvAckSyn]; a.grade == provisional && m.At-a.mark.At > c.roundTrip() {
+		if a := x.at(RcvAckSyn); a.grade == provisional && m.At-a.mark.At > c.roundTrip() {
 			c.note(t, s.Dir, Fact{Kind: FactAckIgnored, Mark: m, Cause: a.mark, Gap: m.At - a.mark.At})
 			a.withdraw()
 		}
 	} else {
 		x.readSynOptions(s)
-		c.note(t, s.Dir, Fact{Kind: FactSynAck, Mark: m})
 		c.receivedSyn(s, m, x, y)
 	}
 	x.synAck.add(transmission{mark: m, tsVal: s.Options.TSVal, hasTS: s.Options.Has&segment.OptTimestamps != 0})
-	c.handshake.SynAck = x.synAck.kept[0].mark
+	c.handshake.SynAck = x.synAck.first().mark
 	if old := c.previous; old != nil {
 		c.confirm()
+		old.beginTeardown()
 		if e := &old.ends[s.Dir]; !e.has(Replace) {
 			if old.inTimeWait() {
 				c.note(t, s.Dir, Fact{Kind: FactTimeWaitReused, Mark: m, Cause: c.first})
 			}
-			e.at[Replace].set(m, confirmed)
+			e.at(Replace).set(m, confirmed)
 		}
 	}
 	return note
@@ -124,7 +123,7 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 
 // receivedSyn dates the receipt of y's SYN that x's first SYN-ACK proves (R1, R3).
 func (c *connection) receivedSyn(s *segment.Segment, m Mark, x, y *endpoint) {
-	r := &x.at[RcvSyn]
+	r := x.at(RcvSyn)
 	if syn, ok := y.syn.effective(s.Options.TSEcr, s.Options.Has&segment.OptTimestamps != 0, false); ok {
 		r.set(syn.mark, confirmed)
 	} else {
@@ -132,21 +131,21 @@ func (c *connection) receivedSyn(s *segment.Segment, m Mark, x, y *endpoint) {
 		r.advance(m)
 	}
 	if x.has(SndSyn) { // simultaneous open: its own SYN went first
-		r.postpone(x.syn.kept[0].mark)
+		r.postpone(x.syn.first().mark)
 	}
 }
 
 // onHandshakeAck takes what an ordinary segment of x, acknowledging y's SYN, tells of the opening.
 func (c *connection) onHandshakeAck(s *segment.Segment, r *reading, x, y *endpoint) {
 	rst := s.Flags.Has(segment.RST)
-	if a := &y.at[RcvAckSyn]; (y.synAck.n > 0 || c.simultaneous) && r.ack >= 1 && !a.happened() && !rst {
+	if a := y.at(RcvAckSyn); (y.synAck.n > 0 || c.simultaneous) && r.ack >= 1 && !a.happened() && !rst {
 		a.set(r.mark, provisional)
 		if !c.handshake.Ack.Seen() {
 			c.handshake.Ack = r.mark
 			c.measure(x, y)
 		}
 	}
-	opened := &x.at[RcvSynAck]
+	opened := x.at(RcvSynAck)
 	if x.has(SndSyn) && !x.has(RcvSyn) && opened.grade != confirmed && y.based && !rst {
 		echo, hasEcho := s.Options.TSEcr, s.Options.Has&segment.OptTimestamps != 0
 		if synAck, ok := y.synAck.effective(echo, hasEcho, false); ok {
@@ -156,8 +155,8 @@ func (c *connection) onHandshakeAck(s *segment.Segment, r *reading, x, y *endpoi
 			opened.set(r.mark, confirmed)
 			opened.advance(r.mark)
 			if syn := x.syn.last(); syn != nil && !y.has(RcvSyn) && !y.has(SndSyn) {
-				y.at[RcvSyn].set(syn.mark, confirmed)
-				y.at[RcvAckSyn].set(r.mark, provisional)
+				y.at(RcvSyn).set(syn.mark, confirmed)
+				y.at(RcvAckSyn).set(r.mark, provisional)
 			}
 		}
 	}
@@ -166,7 +165,7 @@ func (c *connection) onHandshakeAck(s *segment.Segment, r *reading, x, y *endpoi
 // confirmOpen takes what an ordinary segment of x tells of x's own opening: in
 // SYN_RCVD it could not have sent it.
 func (c *connection) confirmOpen(s *segment.Segment, r *reading, x *endpoint) {
-	a := &x.at[RcvAckSyn]
+	a := x.at(RcvAckSyn)
 	switch {
 	case !x.has(RcvSyn) || a.grade == confirmed:
 	case a.happened():
@@ -199,14 +198,14 @@ func (c *connection) strayAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 // measure takes the round trip from the handshake: the copies that belong together.
 func (c *connection) measure(x, y *endpoint) {
 	syn, synAck := x.syn.last(), y.synAck.last()
-	if mark := y.at[RcvSyn].mark; mark.Seen() && x.syn.n > 0 {
+	if mark := y.at(RcvSyn).mark; mark.Seen() && x.syn.n > 0 {
 		c.handshake.Syn = mark
 	}
 	if syn == nil || synAck == nil {
 		return
 	}
 	x.answered(c.handshake.Ack.At - synAck.mark.At)
-	y.answered(y.synAck.kept[0].mark.At - c.handshake.Syn.At)
+	y.answered(y.synAck.first().mark.At - c.handshake.Syn.At)
 	if rtt := c.handshake.Ack.At - c.handshake.Syn.At; rtt > 0 && x.syn.n == 1 && y.synAck.n == 1 {
 		c.rtt = rtt
 	}

@@ -148,7 +148,7 @@ func (t *Tracker) learnFromOld(c, old *connection, s *segment.Segment) {
 		if old.ends[s.Dir.Reverse()].inTimeWait() {
 			kind = FactTimeWaitRefused
 		}
-		c.note(t, s.Dir, Fact{Kind: kind, Mark: markOf(s), Cause: x.at[SndSyn].mark})
+		c.note(t, s.Dir, Fact{Kind: kind, Mark: markOf(s), Cause: x.at(SndSyn).mark})
 		c.confirm()
 		return
 	}
@@ -164,17 +164,16 @@ func (c *connection) confirm() {
 	if c.previous == nil || !c.openerKnown {
 		return
 	}
+	c.previous.beginTeardown()
 	if e := &c.previous.ends[c.opener]; !e.has(Replace) {
-		e.at[Replace].set(c.first, confirmed)
+		e.at(Replace).set(c.first, confirmed)
 	}
 }
 
 // absorb takes back a new connection whose SYN was none: blind, or a stray.
 func (t *Tracker) absorb(c, old *connection, d segment.Direction) {
 	syn := &c.ends[d]
-	for _, copy := range syn.syn.list() {
-		old.note(t, d, Fact{Kind: FactSynNewISN, Mark: copy.mark})
-	}
+	old.note(t, d, Fact{Kind: FactSynNewISN, Mark: syn.syn.first().mark})
 	e := &old.ends[d]
 	e.stats.Packets += syn.stats.Packets
 	e.stats.Bytes += syn.stats.Bytes

@@ -51,7 +51,8 @@ func (m *milestone) withdraw() { *m = milestone{} }
 // passed the tap: the first and the last few, which is all that R3 chooses from.
 type copies struct {
 	n    uint8 // how many were seen, saturating
-	kept [4]transmission
+	head transmission
+	tail []transmission // the last few of the others, nil in the common case
 }
 
 // transmission is one copy with what tells it apart.
@@ -62,54 +63,66 @@ type transmission struct {
 	hasTS bool
 }
 
+// keptCopies is how many later copies are remembered: those that can be under way together.
+const keptCopies = 3
+
 func (c *copies) add(t transmission) {
 	switch {
-	case int(c.n) < len(c.kept):
-		c.kept[c.n] = t
-	default: // keep the first, forget the second
-		copy(c.kept[1:], c.kept[2:])
-		c.kept[len(c.kept)-1] = t
+	case c.n == 0:
+		c.head = t
+	case len(c.tail) < keptCopies:
+		c.tail = append(c.tail, t)
+	default:
+		copy(c.tail, c.tail[1:])
+		c.tail[keptCopies-1] = t
 	}
 	if c.n < 255 {
 		c.n++
 	}
 }
 
-func (c *copies) list() []transmission { return c.kept[:min(int(c.n), len(c.kept))] }
-
-func (c *copies) last() *transmission {
-	l := c.list()
-	if len(l) == 0 {
+// first returns the first copy, last the latest; both nil if there is none.
+func (c *copies) first() *transmission {
+	if c.n == 0 {
 		return nil
 	}
-	return &l[len(l)-1]
+	return &c.head
+}
+
+func (c *copies) last() *transmission {
+	if len(c.tail) > 0 {
+		return &c.tail[len(c.tail)-1]
+	}
+	return c.first()
 }
 
 // effective is R3: which copy the segment that answers at had received.
 func (c *copies) effective(echo uint32, hasEcho, firstByDSACK bool) (transmission, bool) {
-	l := c.list()
-	if len(l) == 0 {
+	if c.n == 0 {
 		return transmission{}, false
 	}
 	if firstByDSACK {
-		return l[0], true
+		return c.head, true
 	}
 	if hasEcho {
 		if t, ok := c.stamped(echo); ok {
 			return t, true
 		}
 	}
-	last := l[len(l)-1]
+	last := c.last()
 	if last.hasTS {
 		return c.stamped(last.tsVal)
 	}
-	return last, true
+	return *last, true
 }
 
 // stamped returns the first copy with the given timestamp: later ones with the
 // same are the network's copies of it.
 func (c *copies) stamped(tsVal uint32) (transmission, bool) {
-	for _, t := range c.list() {
+	if c.n > 0 && c.head.hasTS && c.head.tsVal == tsVal {
+		return c.head, true
+	}
+	for _, t := range c.tail {
 		if t.hasTS && t.tsVal == tsVal {
 			return t, true
 		}

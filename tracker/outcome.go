@@ -102,19 +102,23 @@ const minGiveUp = 5
 // the trace went on for twice the last interval without an answer.
 func (c *connection) gaveUp(ends ...*endpoint) bool {
 	for _, e := range ends {
-		if e.sndUna < e.sndNxt && (e.oldestSent >= minGiveUp || e.fin.n >= minGiveUp) {
-			gap := e.stats.Last.At - c.first.At
-			if last := e.fin.list(); len(last) > 1 {
-				gap = last[len(last)-1].mark.At - last[len(last)-2].mark.At
-			} else if e.oldestGap > 0 {
-				gap = e.oldestGap
-			}
-			if c.cutAt-e.stats.Last.At > 2*gap {
-				return true
-			}
+		if e.sndUna < e.sndNxt && (e.oldestSent >= minGiveUp || e.fin.n >= minGiveUp) && c.cutAt-e.stats.Last.At > 2*e.resendGap() {
+			return true
 		}
 	}
 	return false
+}
+
+// resendGap is the time between the last two transmissions of what an end sent in vain.
+func (e *endpoint) resendGap() int64 {
+	switch n := len(e.fin.tail); {
+	case n > 1:
+		return e.fin.tail[n-1].mark.At - e.fin.tail[n-2].mark.At
+	case n == 1:
+		return e.fin.tail[0].mark.At - e.fin.head.mark.At
+	default:
+		return e.oldestGap
+	}
 }
 
 // aborted says who reset the connection. The earliest effective RST decides, not the last.
@@ -172,7 +176,7 @@ func (o *outcome) firstCloser() Closer {
 	case active(client.Reverse()):
 		return ByServer
 	default: // joined too late for states: the FIN that passed first
-		a, b := c.ends[client].at[SndFin].mark, c.ends[client.Reverse()].at[SndFin].mark
+		a, b := c.ends[client].stats.FinSent, c.ends[client.Reverse()].stats.FinSent
 		if a.Seen() && (!b.Seen() || a.Packet < b.Packet) {
 			return ByClient
 		}

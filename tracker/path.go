@@ -71,7 +71,7 @@ func (c *connection) steps(d segment.Direction) []step {
 	var steps []step
 	for event := range Event(numEvents) {
 		if e.has(event) && c.settled(event, e, peer) {
-			steps = append(steps, step{event, e.at[event]})
+			steps = append(steps, step{event, *e.at(event)})
 		}
 	}
 	if j, ok := c.joined(e, peer); ok {
@@ -80,12 +80,12 @@ func (c *connection) steps(d segment.Direction) []step {
 	if e.finEnd != 0 && e.has(RcvFin) && e.has(RcvAckFin) && e.gotFinAck >= e.finEnd {
 		// The FIN it received acknowledged its own, whatever else did.
 		for i := range steps {
-			if got := e.at[RcvFin]; steps[i].event == RcvAckFin && steps[i].order > got.order {
+			if got := e.at(RcvFin); steps[i].event == RcvAckFin && steps[i].order > got.order {
 				steps[i].milestone = milestone{mark: got.mark, order: got.order, grade: got.grade}
 			}
 		}
 	}
-	if reset := &e.at[SndRst]; reset.happened() {
+	if reset := e.at(SndRst); reset.happened() {
 		// What passed the tap less than the way to e and back before its RST cannot have been
 		// there when it sent that (R4 by the clock).
 		for i := range steps {
@@ -121,7 +121,7 @@ func (c *connection) steps(d segment.Direction) []step {
 
 // settled judges a provisional milestone by what has not come since.
 func (c *connection) settled(event Event, e, peer *endpoint) bool {
-	m := &e.at[event]
+	m := e.at(event)
 	if m.grade != provisional {
 		return true
 	}
@@ -129,7 +129,7 @@ func (c *connection) settled(event Event, e, peer *endpoint) bool {
 	case RcvFin:
 		// A FIN is answered at once or within a delayed ACK. It did not arrive if it was sent
 		// again in vain, or if its receiver went on unaware of it.
-		again := peer.fin.n > 1 && peer.fin.last().mark.At-peer.fin.kept[0].mark.At >= minResend
+		again := peer.fin.n > 1 && peer.fin.last().mark.At-peer.fin.first().mark.At >= minResend
 		return !again && e.unaware.At-m.mark.At <= c.roundTrip()
 	case RcvAckSyn:
 		// R9: having sent nothing but SYN-ACKs, it answers data by a bare RST, or not at all.
@@ -211,7 +211,7 @@ func (c *connection) take(t *Tracker, p *path, d segment.Direction, s step) bool
 
 // expireTimeWait lets 2 MSL run out before now.
 func (c *connection) expireTimeWait(t *Tracker, p *path, now int64) {
-	if p.state != TimeWait || now <= p.timeWait.Until {
+	if p.state != TimeWait || now < p.timeWait.Until {
 		return
 	}
 	last := p.transitions[len(p.transitions)-1]

@@ -254,7 +254,7 @@ type Connection struct {
 	ClosedBy         Closer
 	Phase            Phase // when it ended
 	EndReason        EndReason
-	TraceEnd         int64 // time of the last packet of the trace when the record left
+	TraceEnd         int64 // how far the trace had come when the record could leave
 	RTT              time.Duration
 	Handshake        Handshake
 	Endpoints        [2]Endpoint // by Role

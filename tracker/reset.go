@@ -15,7 +15,7 @@ func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *end
 	if y.finEnd != 0 {
 		c.resetAfterFin(s, r, x, y)
 	}
-	if x.stray.Seen() && x.at[RcvSynAck].grade != confirmed && r.pos == x.strayN {
+	if x.stray.Seen() && x.at(RcvSynAck).grade != confirmed && r.pos == x.strayN {
 		c.note(t, s.Dir, f)
 		if x.strayOld {
 			c.note(t, s.Dir, Fact{Kind: FactHalfOpen, Mark: r.mark, Cause: x.stray})
@@ -43,7 +43,7 @@ func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *end
 	if class == ResetInWindow {
 		x.refused = r.mark
 	}
-	if got := &y.at[RcvRst]; !got.happened() && !y.has(SndRst) {
+	if got := y.at(RcvRst); !got.happened() && !y.has(SndRst) {
 		heldTimeWait := y.inTimeWait()
 		got.set(r.mark, provisional)
 		y.resetFact, y.resetBy = index, r.pos
@@ -60,14 +60,14 @@ func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *end
 // sentReset records that x aborted, or was not there (R7).
 func (c *connection) sentReset(r *reading, index int, x *endpoint) {
 	if !x.has(SndRst) {
-		x.at[SndRst].set(r.mark, observed)
+		x.at(SndRst).set(r.mark, observed)
 		x.ownReset, x.resetAt = index, r.pos
 	}
 }
 
 // inSynSent reports whether e waits for the answer to its SYN.
 func (c *connection) inSynSent(e, peer *endpoint) bool {
-	return e.syn.n > 0 && e.at[RcvSynAck].grade != confirmed && peer.synAck.n == 0 && !e.has(RcvSyn)
+	return e.syn.n > 0 && e.at(RcvSynAck).grade != confirmed && peer.synAck.n == 0 && !e.has(RcvSyn)
 }
 
 // refuse takes a RST to an endpoint in SYN_SENT: it counts only if it acknowledges the SYN
@@ -83,7 +83,7 @@ func (c *connection) refuse(t *Tracker, s *segment.Segment, r *reading, f Fact, 
 		return NoteIgnored
 	}
 	if !y.has(RcvRst) {
-		y.at[RcvRst].set(r.mark, provisional)
+		y.at(RcvRst).set(r.mark, provisional)
 		y.resetFact = index
 		c.refusedBy = r.mark
 	}
@@ -135,7 +135,7 @@ func resetForm(s *segment.Segment, r *reading, x, y *endpoint) ResetForm {
 // sendsReset reports whether a RST of x means that x has no connection any more (R7). In SYN_SENT a RST refuses
 // a stray ACK and changes nothing, unless it answers the SYN-ACK itself: then x had given up before (R9).
 func (c *connection) sendsReset(s *segment.Segment, r *reading, x, y *endpoint) bool {
-	if x.has(SndSyn) && x.at[RcvSynAck].grade != confirmed && !x.has(RcvSyn) && x.syn.n > 0 {
+	if x.has(SndSyn) && x.at(RcvSynAck).grade != confirmed && !x.has(RcvSyn) && x.syn.n > 0 {
 		return r.pos == 1 || r.pos == x.sndNxt
 	}
 	return true
@@ -144,7 +144,7 @@ func (c *connection) sendsReset(s *segment.Segment, r *reading, x, y *endpoint) 
 // resetAfterFin takes what x's RST tells of its receipt of y's FIN: with an ACK it says
 // so (R2, R4); without, it answers for a socket that is not there and never took the FIN (R9).
 func (c *connection) resetAfterFin(s *segment.Segment, r *reading, x, y *endpoint) {
-	got := &x.at[RcvFin]
+	got := x.at(RcvFin)
 	switch {
 	case got.grade == confirmed:
 	case s.Flags.Has(segment.ACK) && r.ack >= y.finEnd:
@@ -157,10 +157,10 @@ func (c *connection) resetAfterFin(s *segment.Segment, r *reading, x, y *endpoin
 // goesOn takes what an ordinary segment of x tells of the RSTs that passed before it
 // (R6b, R7).
 func (c *connection) goesOn(t *Tracker, r *reading, s *segment.Segment, x, y *endpoint) {
-	if r.stale {
+	if r.stale || x.teardown == nil {
 		return
 	}
-	if got := &x.at[RcvRst]; got.happened() {
+	if got := x.at(RcvRst); got.happened() {
 		inexact := x.resetFact > 0 && c.facts[x.resetFact-1].Reset.Class == ResetInWindow
 		heardMore := s.Flags.Has(segment.ACK) && r.ack > x.resetBy // it took what the peer sent behind the RST
 		if inexact || heardMore || r.mark.At-got.mark.At > c.roundTrip() {
@@ -172,7 +172,7 @@ func (c *connection) goesOn(t *Tracker, r *reading, s *segment.Segment, x, y *en
 			got.postpone(r.mark) // R4: sent before the RST came
 		}
 	}
-	if sent := &x.at[SndRst]; sent.happened() && (r.end > x.resetAt || r.mark.At-sent.mark.At > c.roundTrip()) {
+	if sent := x.at(SndRst); sent.happened() && (r.end > x.resetAt || r.mark.At-sent.mark.At > c.roundTrip()) {
 		if x.ownReset > 0 {
 			c.facts[x.ownReset-1].Reset.SenderGoesOn = true
 		}
@@ -200,6 +200,6 @@ func (c *connection) setEffect(index int, e ResetEffect) {
 
 // inTimeWait reports whether the milestones so far leave e in TIME_WAIT.
 func (e *endpoint) inTimeWait() bool {
-	return e.has(SndFin) && e.has(RcvAckFin) && e.at[RcvFin].grade == confirmed && !e.wasReset() &&
-		e.at[SndFin].order < e.at[RcvFin].order
+	return e.has(SndFin) && e.has(RcvAckFin) && e.at(RcvFin).grade == confirmed && !e.wasReset() &&
+		e.at(SndFin).order < e.at(RcvFin).order
 }

@@ -1,6 +1,9 @@
 package tracker
 
-import "container/heap"
+import (
+	"container/heap"
+	"math"
+)
 
 // deadlines is a heap of connections that leave when their time comes. An entry
 // may be early: a connection that was heard of since goes back into the heap.
@@ -50,7 +53,7 @@ func (t *Tracker) schedule(c *connection) {
 }
 
 func (t *Tracker) enqueue(c *connection) {
-	if c.deadline != 0 && !c.inQueue && !c.gone {
+	if c.deadline != 0 && !c.inQueue && !c.gone && t.rest == nil {
 		c.inQueue = true
 		heap.Push(&t.queue, deadline{at: c.deadline, c: c})
 	}
@@ -96,8 +99,15 @@ func (k *clock) add(c *connection, live int) {
 	k.queue = append(k.queue, clockEntry{c: c})
 }
 
-// evict makes room for one connection. keep is not chosen.
-func (t *Tracker) evict(keep *connection) {
+// makeRoom sees to it that one more connection fits. keep is not chosen.
+func (t *Tracker) makeRoom(keep *connection) {
+	if t.live < t.cfg.MaxConnections {
+		return
+	}
+	if syn, _, ok := t.embryos.expired(math.MaxInt64); ok { // the attempts first: they are what a flood makes
+		t.release(t.hatch(&syn), EndEvicted, t.now)
+		return
+	}
 	for len(t.queue) > 0 { // closed ones and dead attempts first: they have said it all
 		c := t.queue[0].c
 		heap.Pop(&t.queue)

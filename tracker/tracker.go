@@ -3,6 +3,7 @@ package tracker
 import (
 	"cmp"
 	"container/heap"
+	"math"
 	"slices"
 
 	"github.com/tcplife/tcplife/internal/segment"
@@ -12,18 +13,24 @@ import (
 type Tracker struct {
 	cfg     Config
 	flows   map[segment.Flow]*connection // the latest incarnation of each 4-tuple
-	queue   deadlines                    // connections that leave by themselves, soonest first
-	clock   clock                        // all live connections, for eviction
-	live    int                          // connections in the table, earlier incarnations included
-	now     int64                        // the latest capture time seen
-	ended   []*Connection                // records not taken yet
-	sortKey []int64                      // when each of ended left
+	embryos embryos
+	queue   deadlines // connections that leave by themselves, soonest first
+	clock   clock     // all live connections, for eviction
+	live    int       // connections in the table, earlier incarnations included
+	now     int64     // the latest capture time seen
+	past    history
+	rest    []*connection // what Flush has still to record, by first packet
+	ended   []*Connection // records not taken yet
+	sortKey []int64       // when each of ended left
 	sum     Summary
 }
 
 // New returns an empty tracker.
 func New(cfg Config) *Tracker {
-	return &Tracker{cfg: cfg, flows: make(map[segment.Flow]*connection)}
+	return &Tracker{
+		cfg: cfg, flows: make(map[segment.Flow]*connection),
+		embryos: embryos{syns: make(map[segment.Flow]segment.Segment)},
+	}
 }
 
 // Observe replays one segment. Segments come in the order of the merged trace.
@@ -41,6 +48,15 @@ func (t *Tracker) Observe(s *segment.Segment) Verdict {
 	if s.Options.Has&segment.OptCut != 0 {
 		t.sum.TruncatedHeader++
 	}
+	if t.flows[s.Flow] == nil {
+		t.grow(s)
+		if isEmbryo(s) && t.flows[s.Flow] == nil {
+			t.makeRoom(nil)
+			t.live++
+			t.embryos.add(s, s.Time+t.cfg.Attempt.Nanoseconds())
+			return Verdict{Connection: s.Number}
+		}
+	}
 	c := t.incarnationFor(s)
 	note := t.apply(c, s)
 	t.schedule(c)
@@ -51,6 +67,13 @@ func (t *Tracker) Observe(s *segment.Segment) Verdict {
 // 1970 UTC, and lets records leave whose time has come.
 func (t *Tracker) Advance(now int64) {
 	t.now = max(t.now, now)
+	for {
+		syn, deadline, ok := t.embryos.expired(t.now)
+		if !ok {
+			break
+		}
+		t.release(t.hatch(&syn), EndAttempt, deadline)
+	}
 	for len(t.queue) > 0 && t.queue[0].at <= t.now {
 		c := t.queue[0].c
 		switch {
@@ -68,21 +91,42 @@ func (t *Tracker) Advance(now int64) {
 	}
 }
 
-// Flush ends the trace: every connection that is left becomes a record.
-func (t *Tracker) Flush() {
-	t.Advance(t.now)
-	var rest []*connection
-	for _, c := range t.flows {
-		for ; c != nil; c = c.previous {
-			rest = append(rest, c)
+// flushStep is how many connections one call of Flush turns into records: few
+// enough that a table of millions never stands in memory twice.
+const flushStep = 4096
+
+// Flush ends the trace: every connection that is left becomes a record, some with
+// each call. Take those, and call again until it returns true.
+func (t *Tracker) Flush() (done bool) {
+	if t.rest == nil {
+		t.Advance(t.now)
+		t.rest = make([]*connection, 0, len(t.flows))
+		for _, c := range t.flows {
+			for ; c != nil; c = c.previous {
+				t.rest = append(t.rest, c)
+			}
+		}
+		slices.SortFunc(t.rest, func(a, b *connection) int { return cmp.Compare(a.first.Packet, b.first.Packet) })
+		t.queue, t.clock = nil, clock{}
+	}
+	for range flushStep {
+		lone, waiting := t.embryos.next()
+		switch {
+		case waiting && (len(t.rest) == 0 || lone < t.rest[0].first.Packet):
+			syn, _, _ := t.embryos.expired(math.MaxInt64)
+			t.release(t.hatch(&syn), EndOfCapture, t.now)
+		case len(t.rest) > 0:
+			c := t.rest[0]
+			t.rest[0] = nil
+			t.rest = t.rest[1:]
+			if !c.gone {
+				t.release(c, EndOfCapture, t.now)
+			}
+		default:
+			return true
 		}
 	}
-	slices.SortFunc(rest, func(a, b *connection) int { return cmp.Compare(a.first.Packet, b.first.Packet) })
-	for _, c := range rest {
-		if !c.gone {
-			t.release(c, EndOfCapture, t.now)
-		}
-	}
+	return false
 }
 
 // Take returns the records that are complete since the last call, in the order
@@ -116,7 +160,7 @@ func (t *Tracker) Summary() Summary { return t.sum }
 
 // release turns c into a record and takes it out of the table.
 func (t *Tracker) release(c *connection, reason EndReason, at int64) {
-	c.reason, c.cutAt = reason, t.now
+	c.reason, c.cutAt = reason, at
 	record := c.record(t)
 	c.gone = true
 	t.live--
@@ -125,6 +169,7 @@ func (t *Tracker) release(c *connection, reason EndReason, at int64) {
 			t.flows[c.flow] = c.previous
 		} else {
 			delete(t.flows, c.flow)
+			t.past.left(c.flow, c.incarnation)
 		}
 	} else if head != nil && head.previous == c {
 		head.previous = nil
@@ -141,13 +186,11 @@ func (t *Tracker) release(c *connection, reason EndReason, at int64) {
 
 // open makes a new incarnation the latest of its 4-tuple.
 func (t *Tracker) open(s *segment.Segment, previous *connection) *connection {
-	if t.live >= t.cfg.MaxConnections {
-		t.evict(previous)
-		if previous != nil && previous.gone {
-			previous = nil
-		}
+	t.makeRoom(previous)
+	if previous != nil && previous.gone {
+		previous = nil
 	}
-	c := &connection{flow: s.Flow, incarnation: 1, previous: previous, first: markOf(s), path: Path{VLAN: s.VLAN}}
+	c := &connection{flow: s.Flow, incarnation: 1 + t.past.before(s.Flow), previous: previous, first: markOf(s), path: Path{VLAN: s.VLAN}}
 	if previous != nil {
 		c.incarnation = previous.incarnation + 1
 		if before := previous.previous; before != nil { // two at a time are enough for stragglers
@@ -155,7 +198,9 @@ func (t *Tracker) open(s *segment.Segment, previous *connection) *connection {
 		}
 	}
 	t.flows[s.Flow] = c
-	t.clock.add(c, t.live)
+	if t.rest == nil { // after the end of the trace nothing is evicted
+		t.clock.add(c, t.live)
+	}
 	t.live++
 	return c
 }

@@ -59,9 +59,11 @@ func Run(ctx context.Context, src Source, t *tracker.Tracker, emit func(*tracker
 			return err
 		}
 	}
-	t.Flush()
-	if err := deliver(t, emit); err != nil {
-		return err
+	for flushed := false; !flushed; {
+		flushed = t.Flush()
+		if err := deliver(t, emit); err != nil {
+			return err
+		}
 	}
 	if errors.Is(ended, io.EOF) {
 		return nil

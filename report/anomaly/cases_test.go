@@ -108,7 +108,8 @@ func play(conv *script.Conversation) *played {
 		capture.TCP++
 	}
 	tr.Advance(conv.End())
-	tr.Flush()
+	for !tr.Flush() {
+	}
 	p.records = tr.Take()
 	slices.SortStableFunc(p.records, func(a, b *tracker.Connection) int { return int(a.First.Packet) - int(b.First.Packet) })
 	judge := anomaly.New(anomaly.DefaultThresholds())
