@@ -29,34 +29,6 @@ func newConn(c *tracker.Connection, t *Thresholds) conn {
 	return v
 }
 
-// ending finds the RST that ended the connection: the first that closed its
-// receiver. If its sender had aborted before and that RST was only lost on the way, the
-// first one counts: the later ones are answers of a host that has closed.
-func (c *conn) ending() *tracker.Fact {
-	var closed *tracker.Fact
-	for f := range c.all(tracker.FactRst) {
-		if f.Reset.Effect == tracker.EffectClosed {
-			closed = f
-			break
-		}
-	}
-	if closed == nil {
-		return nil
-	}
-	for f := range c.all(tracker.FactRst) {
-		if f.Packet < closed.Packet && f.Role == closed.Role && lostOnTheWay(f) {
-			return f
-		}
-	}
-	return closed
-}
-
-// lostOnTheWay reports whether the receiver of rst went on although its sender did not:
-// it was sent, and never arrived.
-func lostOnTheWay(rst *tracker.Fact) bool {
-	return rst.Reset.Effect == tracker.EffectRefuted && !rst.Reset.SenderGoesOn && rst.Reset.Receiver.Synchronized()
-}
-
 func (c *conn) has(k tracker.FactKind) bool { return c.kinds>>k&1 != 0 }
 
 // all yields the facts of one kind in order.
