@@ -76,6 +76,13 @@ func (x packetIndex) behind(key tuple, s step) (hostPacket, bool) {
 	return best, found
 }
 
+// finSent reports whether an endpoint sent a FIN between two times.
+func (x packetIndex) finSent(key tuple, from, till int64) bool {
+	return slices.ContainsFunc(x[key], func(p hostPacket) bool {
+		return p.out && p.flags.has(fin) && p.at >= from && p.at <= till
+	})
+}
+
 func abs(v int64) int64 { return max(v, -v) }
 
 // adopt gives the requests that never became sockets the addresses of the SYNs
@@ -182,12 +189,14 @@ func (c *incarnation) connection(packets packetIndex) truth.Connection {
 	}{{"client", c.client, c.server}, {"server", c.server, c.client}} {
 		key := tuple{end.local, end.remote}
 		for _, l := range c.lives[end.local] {
-			for _, s := range l.steps {
+			for i, s := range l.steps {
 				t := truth.Transition{At: seconds(s.at), Endpoint: end.name, From: s.from, To: s.to, Cause: s.cause}
 				if p, ok := packets.behind(key, s); ok && !s.silent {
 					t.Packet = describe(p, s)
 				} else {
 					t.Silent = true
+					t.Unsent = (s.to == "FIN_WAIT_1" || s.to == "LAST_ACK") && i+1 < len(l.steps) &&
+						l.steps[i+1].to == "CLOSED" && !packets.finSent(key, s.at, l.steps[i+1].at)
 				}
 				out.Transitions = append(out.Transitions, t)
 			}

@@ -28,6 +28,7 @@ type Scenario struct {
 	Point string            // where the primary capture is: client, mid or server; mid if empty
 	Half  time.Duration     // delay of half the wire; 2 ms if zero
 	Set   map[string]string // sysctls of both hosts, names under /proc/sys/net
+	Whole bool              // its captures need the payload, whatever the snapshot length
 	Play  func(n *Net)
 }
 
@@ -46,6 +47,13 @@ const atOnce = 8
 // settling is how long the kernel takes to act on the last packet.
 const settling = 150 * time.Millisecond
 
+// Options say how the scenarios are played.
+type Options struct {
+	Seed        uint64 // of everything that is drawn
+	Snaplen     int    // octets kept of each packet
+	Connections int    // random connections in each scenario of those
+}
+
 // Ready returns why the lab cannot run here, nil if it can.
 func Ready() error {
 	if os.Geteuid() != 0 {
@@ -63,7 +71,7 @@ func Ready() error {
 }
 
 // Run plays the scenarios and returns a result for each, in their order.
-func Run(scenarios []Scenario, seed uint64, snaplen int) ([]Result, error) {
+func Run(scenarios []Scenario, o Options) ([]Result, error) {
 	trace, err := startTracer()
 	if err != nil {
 		return nil, err
@@ -78,7 +86,7 @@ func Run(scenarios []Scenario, seed uint64, snaplen int) ([]Result, error) {
 		go func() {
 			defer wait.Done()
 			defer func() { <-slots }()
-			r, err := play(s, byte(i+1), seed)
+			r, err := play(s, byte(i+1), o)
 			if err != nil {
 				errs[i] = fmt.Errorf("scenario %s: %w", s.Name, err)
 			}
@@ -107,7 +115,7 @@ func Run(scenarios []Scenario, seed uint64, snaplen int) ([]Result, error) {
 	}
 	var results []Result
 	for i, r := range runs {
-		result, err := r.result(bySubnet[byte(i+1)], packets, snaplen)
+		result, err := r.result(bySubnet[byte(i+1)], packets, o.Snaplen)
 		if err != nil {
 			return nil, fmt.Errorf("scenario %s: %w", r.scenario.Name, err)
 		}
@@ -141,17 +149,17 @@ type primary struct {
 	keep       func(p *Packet) bool // nil: every packet
 }
 
-func play(s Scenario, subnet byte, seed uint64) (*run, error) {
+func play(s Scenario, subnet byte, o Options) (*run, error) {
 	half := s.Half
 	if half == 0 {
 		half = 2 * time.Millisecond
 	}
-	r := &run{scenario: s, seed: seed, from: time.Now().UnixNano()}
+	r := &run{scenario: s, seed: o.Seed, from: time.Now().UnixNano()}
 	n, err := newNet(subnet, half, s.Set)
 	if err != nil {
 		return nil, err
 	}
-	n.Seed = seed
+	n.Seed, n.Connections = o.Seed, o.Connections
 	s.Play(n)
 	time.Sleep(4*half + settling)
 	r.till = time.Now().UnixNano()
@@ -180,8 +188,16 @@ func (r *run) result(connections []*incarnation, packets packetIndex, snaplen in
 		Capture: base + ".pcap", CapturePoint: point, Captures: map[string]string{},
 		PointsWindow: [2]float64{seconds(r.from), seconds(r.till)},
 	}
+	if r.scenario.Whole {
+		snaplen = 1 << 16
+	}
 	out := Result{Document: d, Captures: map[string][]byte{}}
+	whole := r.primary.from == 0 && r.primary.till == 0 && r.primary.keep == nil
 	for _, name := range Points {
+		if whole && name == point {
+			d.Captures[name] = d.Capture
+			continue
+		}
 		file := filepath.Join("points", base+"@"+name+".pcap")
 		d.Captures[name] = file
 		var b bytes.Buffer

@@ -17,6 +17,7 @@ type Net struct {
 	Client, Server *Host
 	Wire           *Wire
 	Seed           uint64
+	Connections    int // how many a random scenario makes
 
 	hosts   []*Host
 	primary primary
@@ -70,32 +71,38 @@ func newNet(subnet byte, half time.Duration, sysctl map[string]string) (*Net, er
 // introduce lets the two hosts learn each other's hardware addresses, so that no
 // first SYN has to wait for that. A datagram to a closed port draws an answer.
 func (n *Net) introduce() error {
-	const discard = 9
-	err := n.Client.do(func() error {
-		for _, to := range []netip.AddrPort{n.Server.At(discard), n.Server.At6(discard)} {
-			family := unix.AF_INET
-			if to.Addr().Is6() {
-				family = unix.AF_INET6
-			}
-			fd, err := unix.Socket(family, unix.SOCK_DGRAM, 0)
-			if err != nil {
-				return err
-			}
-			defer unix.Close(fd)
-			if err := unix.Sendto(fd, []byte{0}, 0, sockaddr(to)); err != nil {
-				return err
+	const tries, wait = 20, 300 * time.Millisecond
+	for range tries {
+		if err := n.Client.do(func() error { return knock(n.Server.At(discardPort), n.Server.At6(discardPort)) }); err != nil {
+			return err
+		}
+		for deadline := time.Now().Add(wait); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			if n.Client.seen.refused(etherIPv4) && n.Client.seen.refused(etherIPv6) {
+				return nil
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
-	for deadline := time.Now().Add(5 * time.Second); n.Client.seen.refusals() < 2; {
-		if time.Now().After(deadline) {
-			return errors.New("the two hosts do not reach each other")
+	return errors.New("the two hosts do not reach each other")
+}
+
+const discardPort = 9 // nobody listens there
+
+// knock sends a datagram to each address.
+func knock(addresses ...netip.AddrPort) error {
+	for _, to := range addresses {
+		family := unix.AF_INET
+		if to.Addr().Is6() {
+			family = unix.AF_INET6
 		}
-		time.Sleep(time.Millisecond)
+		fd, err := unix.Socket(family, unix.SOCK_DGRAM, 0)
+		if err != nil {
+			return err
+		}
+		err = unix.Sendto(fd, []byte{0}, 0, sockaddr(to))
+		unix.Close(fd)
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

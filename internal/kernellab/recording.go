@@ -49,28 +49,22 @@ func (r *recording) until(at int64) []captured {
 	return slices.DeleteFunc(all, func(c captured) bool { return c.at > at })
 }
 
-// refusals counts the ICMP messages that arrived and say "unreachable".
-func (r *recording) refusals() (n int) {
+// refused reports whether an ICMP message arrived that says "unreachable", over
+// IPv4 or IPv6.
+func (r *recording) refused(etherType uint16) bool {
 	const icmp, unreachable4, icmp6, unreachable6 = 1, 3, 58, 1
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, c := range r.frames {
-		if c.out || len(c.data) < etherLen+ipv6Len+1 {
-			continue
+	return slices.ContainsFunc(r.frames, func(c captured) bool {
+		if c.out || len(c.data) < etherLen+ipv6Len+1 || binary.BigEndian.Uint16(c.data[12:]) != etherType {
+			return false
 		}
 		ip := c.data[etherLen:]
-		switch binary.BigEndian.Uint16(c.data[12:]) {
-		case etherIPv4:
-			if ip[9] == icmp && ip[20] == unreachable4 {
-				n++
-			}
-		case etherIPv6:
-			if ip[6] == icmp6 && ip[ipv6Len] == unreachable6 {
-				n++
-			}
+		if etherType == etherIPv4 {
+			return ip[9] == icmp && ip[20] == unreachable4
 		}
-	}
-	return n
+		return ip[6] == icmp6 && ip[ipv6Len] == unreachable6
+	})
 }
 
 const linkEthernet = 1

@@ -23,6 +23,7 @@ var closing = []Scenario{
 		About: "The FINs cross and one is lost behind the tap: one end is in CLOSING, the other still in FIN_WAIT_1.",
 	},
 	{Name: "fin_with_data", Play: finWithData, Point: "client", About: "The FIN rides on the last data segment."},
+	{Name: "close_behind_data", Play: closeBehindData, About: "close() with data still queued: FIN_WAIT_1 begins in silence, the FIN leaves later."},
 	{Name: "fin_lost", Play: finLost, About: "The client's FIN is lost behind the tap and retransmitted."},
 	{Name: "server_fin_lost", Play: serverFinLost, About: "The passive closer's FIN is lost behind the tap: the client stays in FIN_WAIT_2."},
 	{
@@ -127,6 +128,16 @@ func finWithData(n *Net) {
 	_, err := unix.SendmsgN(c.fd, pattern[:500], nil, nil, unix.MSG_MORE)
 	n.check(err, "send with MSG_MORE")
 	closeFirst(n, c, s)
+}
+
+func closeBehindData(n *Net) {
+	c, s := n.Pair(80)
+	c.Send(60_000)
+	c.Close()
+	s.RecvEOF()
+	n.Pause()
+	s.Close()
+	n.Pause()
 }
 
 func finLost(n *Net) {

@@ -14,7 +14,7 @@ var carrying = []Scenario{
 	{Name: "bulk", Play: bulk, Point: "client", About: "100 kB one way, then 30 kB back."},
 	{Name: "lossy", Play: lossy, About: "Loss, reordering and duplicates on both halves of the wire."},
 	{Name: "heavy_reordering", Play: heavyReordering, About: "A third of the packets is late by 5 to 15 ms, nothing is lost."},
-	{Name: "corrupted", Play: corrupted, Point: "server", About: "Segments with bad checksums are captured and count for nothing."},
+	{Name: "corrupted", Play: corrupted, Point: "server", Whole: true, About: "Segments with bad checksums are captured and count for nothing."},
 	{Name: "zero_window", Play: zeroWindow, Point: "client", About: "The server reads nothing for a while: zero window, window probes, update."},
 	{Name: "keepalive_answered", Play: keepaliveAnswered, Point: "client", About: "Keep-alive probes on an idle connection, answered; then a close."},
 	{

@@ -24,7 +24,7 @@ type Document struct {
 	// CaptureWindow is when the primary capture ran, PointsWindow when the
 	// captures of all points did; unix seconds.
 	CaptureWindow [2]float64        `json:"capture_window"`
-	Captures      map[string]string `json:"captures"` // point -> file
+	Captures      map[string]string `json:"captures"` // point -> file; the primary one, if it is complete
 	PointsWindow  [2]float64        `json:"points_window"`
 	Notes         []string          `json:"notes,omitempty"`
 	Connections   []Connection      `json:"connections"`
@@ -52,6 +52,9 @@ type Transition struct {
 	// Silent: no packet goes with it (a timeout, a close() behind queued data), so
 	// no capture can show it.
 	Silent bool `json:"silent,omitempty"`
+	// Unsent: a silent close() whose FIN never left, because a reset came first. The
+	// wire shows one step from the state before to CLOSED, and that is right as well.
+	Unsent bool `json:"unsent,omitempty"`
 	// Virtual: the kernel keeps no such state (SYN cookies); it has no time.
 	Virtual bool    `json:"virtual,omitempty"`
 	Packet  *Packet `json:"packet,omitempty"`
@@ -124,4 +127,56 @@ func separator(b *strings.Builder, i int, indent string) {
 		b.WriteByte(',')
 	}
 	b.WriteString(indent)
+}
+
+// Addresses returns the addresses of one end ("client" or "server") of the
+// scenario's connections.
+func (d *Document) Addresses(end string) map[string]bool {
+	out := map[string]bool{}
+	for _, c := range d.Connections {
+		if end == "client" {
+			out[c.Client] = true
+		} else {
+			out[c.Server] = true
+		}
+	}
+	return out
+}
+
+// Only returns the document with the transitions of one end: what a capture at
+// that host must show best.
+func (d *Document) Only(end string) *Document {
+	own := *d
+	own.Connections = nil
+	for _, c := range d.Connections {
+		steps := c.Transitions
+		c.Transitions = nil
+		for _, t := range steps {
+			if t.Endpoint == end {
+				c.Transitions = append(c.Transitions, t)
+			}
+		}
+		own.Connections = append(own.Connections, c)
+	}
+	return &own
+}
+
+// OnlyEndpoints returns the outputs with the transitions of some addresses.
+func OnlyEndpoints(outputs []Output, addresses map[string]bool) []Output {
+	var own []Output
+	for _, o := range outputs {
+		steps := o.Transitions
+		o.Transitions = nil
+		for _, t := range steps {
+			address := o.Server
+			if t.Client {
+				address = o.Client
+			}
+			if addresses[address] {
+				o.Transitions = append(o.Transitions, t)
+			}
+		}
+		own = append(own, o)
+	}
+	return own
 }

@@ -26,6 +26,7 @@ type move struct {
 	address         string
 	from, to        string
 	optional, timed bool
+	unsent          bool // see Transition.Unsent
 	grade           string
 }
 
@@ -146,6 +147,23 @@ func (p *path) ending() [2]string {
 		}
 	}
 	return out
+}
+
+// asSent joins each step whose FIN never left with the step after it. ok is
+// false if there is none.
+func asSent(moves []move) (joined []move, ok bool) {
+	for i := 0; i < len(moves); i++ {
+		m := moves[i]
+		if m.unsent && i+1 < len(moves) {
+			next := moves[i+1]
+			next.from = m.from
+			joined, ok = append(joined, next), true
+			i++
+			continue
+		}
+		joined = append(joined, m)
+	}
+	return joined, ok
 }
 
 // align returns a longest common subsequence of two lists of moves, as pairs of indices.

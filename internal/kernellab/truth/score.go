@@ -62,6 +62,7 @@ func truthPaths(d *Document, window [2]float64) []*path {
 				at: t.At, address: address[t.Endpoint], from: t.From, to: t.To,
 				optional: t.Silent || t.At > window[1],
 				timed:    !t.Silent && !t.Virtual,
+				unsent:   t.Unsent,
 			})
 		}
 		if len(moves) == 0 {
@@ -181,6 +182,9 @@ func agree(found, expected set) bool {
 }
 
 func (s *Score) endpoint(expected, reported []move, label string) {
+	if joined, ok := asSent(expected); ok && len(align(joined, reported)) == len(reported) {
+		expected = joined
+	}
 	hit := make([]bool, len(reported))
 	seen := make([]bool, len(expected))
 	for _, m := range align(expected, reported) {

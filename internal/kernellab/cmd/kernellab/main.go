@@ -51,19 +51,20 @@ func run(args []string) error {
 		out := set.String("o", "", "folder to write")
 		only := set.String("only", "", "names of scenarios, with commas between")
 		snaplen := set.Int("snaplen", 1<<16, "octets kept of each packet")
+		connections := set.Int("connections", 60, "random connections in each scenario of those")
 		if err := set.Parse(args[1:]); err != nil {
 			return err
 		}
 		if *out == "" {
 			return errors.New("where to write is missing: -o DIR")
 		}
-		return scenarios(*out, *only, *seed, *snaplen)
+		return scenarios(*out, *only, kernellab.Options{Seed: *seed, Snaplen: *snaplen, Connections: *connections})
 	default:
 		return fmt.Errorf("unknown command %q, want demo or run", args[0])
 	}
 }
 
-func scenarios(dir, only string, seed uint64, snaplen int) error {
+func scenarios(dir, only string, o kernellab.Options) error {
 	chosen := kernellab.Scenarios
 	if only != "" {
 		names := strings.Split(only, ",")
@@ -78,7 +79,7 @@ func scenarios(dir, only string, seed uint64, snaplen int) error {
 			return fmt.Errorf("no scenario %s", strings.Join(names, ", "))
 		}
 	}
-	results, err := kernellab.Run(chosen, seed, snaplen)
+	results, err := kernellab.Run(chosen, o)
 	if err != nil {
 		return err
 	}
