@@ -348,10 +348,21 @@ var judgeTests = []struct {
 	{
 		"tw-assassinated", open,
 		func(r *record) {
+			r.fact(tracker.FactSegmentAfterClose, server, 8, 1.9)
 			r.rst(server, 9, 2, tracker.FormReply).Phase = tracker.PhaseTimeWait
 			r.fact(tracker.FactTimeWaitReset, client, 9, 2)
 		},
-		func(r *record) { r.Facts[0].Role = client }, // its holder's own RST
+		func(r *record) { r.Facts[1].Role = client }, // its holder's own RST
+	},
+	{
+		"tw-assassinated", open,
+		func(r *record) {
+			r.end(client).TimeWait.Since = mark(7, 1.89)
+			r.fact(tracker.FactTimeWaitRestarted, client, 8, 1.9)
+			r.rst(server, 9, 2, tracker.FormReply).Phase = tracker.PhaseTimeWait
+			r.fact(tracker.FactTimeWaitReset, client, 9, 2)
+		},
+		func(r *record) { r.Facts = r.Facts[1:] }, // nothing drew an answer: the peer just closes this way
 	},
 	{"capture-loss", open, func(r *record) { r.end(server).MissingBytes = 9 }, func(r *record) { r.end(server).MissingBytes = 0 }},
 	{

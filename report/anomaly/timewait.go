@@ -2,6 +2,7 @@ package anomaly
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tcplife/tcplife/tracker"
@@ -102,8 +103,8 @@ var timeWaitAssassinated = &Kind{
 	judge: func(c *conn) []Finding {
 		for f := range c.all(tracker.FactTimeWaitReset) {
 			tw := c.end(f.Role).TimeWait.Since
-			if c.ownReset(f) || c.newSyn(tw) {
-				return nil // rst-after-close; tw-reuse-refused
+			if c.ownReset(f) || c.newSyn(tw) || !c.stirred(tw, f.Mark) {
+				return nil // rst-after-close; tw-reuse-refused; rst-after-close
 			}
 			return []Finding{c.about(f.Role, f.At, []tracker.Mark{tw, f.Mark}, High, "RST (%s) of the %s %s after TIME_WAIT began (%s)",
 				ref(f.Mark), f.Role.Peer(), span(between(tw, f.Mark)), ref(tw))}
@@ -131,4 +132,21 @@ func (c *conn) newSyn(tw tracker.Mark) bool {
 		}
 	}
 	return false
+}
+
+// stirred reports whether rst is more than the peer's own way to close, which comes within a
+// round trip of the TIME_WAIT that began at tw: it comes later, or something drew an answer out of
+// TIME_WAIT for it to answer in turn.
+func (c *conn) stirred(tw, rst tracker.Mark) bool {
+	if between(tw, rst) > c.rtt()+c.t.CopyGap {
+		return true
+	}
+	return slices.ContainsFunc(c.Facts, func(f tracker.Fact) bool {
+		switch f.Kind {
+		case tracker.FactSegmentAfterClose, tracker.FactTimeWaitRestarted, tracker.FactFinRetransmitted, tracker.FactChallengeAck, tracker.FactRetransmission:
+			return f.Packet > tw.Packet && f.Packet < rst.Packet
+		default:
+			return false
+		}
+	})
 }
