@@ -38,7 +38,7 @@ type connection struct {
 	duplicates   uint64
 
 	deadline   int64 // when the record can leave; 0 = it must wait for more
-	inQueue    bool
+	queuedAt   int64 // its entry among the deadlines, 0 = none
 	gone       bool
 	reason     EndReason
 	cutAt      int64 // trace time when the record left

@@ -130,8 +130,8 @@ func (c *connection) receivedSyn(s *segment.Segment, m Mark, x, y *endpoint) {
 		r.set(m, confirmed)
 		r.advance(m)
 	}
-	if x.has(SndSyn) { // simultaneous open: its own SYN went first
-		r.postpone(x.syn.first().mark)
+	if own := x.syn.first(); own != nil { // simultaneous open: its own SYN went first
+		r.postpone(own.mark)
 	}
 }
 

@@ -152,7 +152,7 @@ func (t *Tracker) learnFromOld(c, old *connection, s *segment.Segment) {
 		c.confirm()
 		return
 	}
-	if c.tentative && s.Time-c.first.At > old.roundTrip() { // not merely overtaken by its SYN
+	if c.tentative && c.unanswered() && s.Time-c.first.At > old.roundTrip() { // not merely overtaken by its SYN
 		t.absorb(c, old, s.Dir)
 	}
 }
@@ -176,6 +176,7 @@ func (t *Tracker) absorb(c, old *connection, d segment.Direction) {
 	old.note(t, d, Fact{Kind: FactSynNewISN, Mark: syn.syn.first().mark})
 	e := &old.ends[d]
 	e.stats.Packets += syn.stats.Packets
+	e.stats.DuplicatePackets += syn.stats.DuplicatePackets
 	e.stats.Bytes += syn.stats.Bytes
 	e.stats.Syn += syn.stats.Syn
 	c.gone = true

@@ -39,3 +39,9 @@ func next(from State, event Event) (to State, ok bool) {
 	to = resync[from][event]
 	return to, to != Unknown
 }
+
+// Arrow reports whether one of the tables leads from one state to another by event.
+func Arrow(from State, event Event, to State) bool {
+	got, ok := next(from, event)
+	return ok && got == to
+}

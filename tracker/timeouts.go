@@ -6,7 +6,8 @@ import (
 )
 
 // deadlines is a heap of connections that leave when their time comes. An entry
-// may be early: a connection that was heard of since goes back into the heap.
+// may be early: a connection that was heard of since goes back into the heap. One whose time
+// moved forward has a second entry; only that at its queuedAt counts.
 type deadlines []deadline
 
 type deadline struct {
@@ -52,9 +53,19 @@ func (t *Tracker) schedule(c *connection) {
 	t.enqueue(c)
 }
 
+// pop takes the first entry. It is void if its connection left, waits for more, or has another entry.
+func (t *Tracker) pop() (c *connection, valid bool) {
+	d := heap.Pop(&t.queue).(deadline)
+	if d.c.gone || d.at != d.c.queuedAt {
+		return nil, false
+	}
+	d.c.queuedAt = 0
+	return d.c, d.c.deadline != 0
+}
+
 func (t *Tracker) enqueue(c *connection) {
-	if c.deadline != 0 && !c.inQueue && !c.gone && t.rest == nil {
-		c.inQueue = true
+	if c.deadline != 0 && (c.queuedAt == 0 || c.deadline < c.queuedAt) && !c.gone && t.rest == nil {
+		c.queuedAt = c.deadline
 		heap.Push(&t.queue, deadline{at: c.deadline, c: c})
 	}
 }
@@ -109,10 +120,8 @@ func (t *Tracker) makeRoom(keep *connection) {
 		return
 	}
 	for len(t.queue) > 0 { // closed ones and dead attempts first: they have said it all
-		c := t.queue[0].c
-		heap.Pop(&t.queue)
-		c.inQueue = false
-		if c.gone || c.deadline == 0 {
+		c, valid := t.pop()
+		if !valid {
 			continue
 		}
 		t.release(c, EndEvicted, t.now)

@@ -2,7 +2,6 @@ package tracker
 
 import (
 	"cmp"
-	"container/heap"
 	"math"
 	"slices"
 
@@ -75,17 +74,12 @@ func (t *Tracker) Advance(now int64) {
 		t.release(t.hatch(&syn), EndAttempt, deadline)
 	}
 	for len(t.queue) > 0 && t.queue[0].at <= t.now {
-		c := t.queue[0].c
-		switch {
-		case c.gone || c.deadline == 0:
-			heap.Pop(&t.queue)
-			c.inQueue = false
-		case c.deadline > t.queue[0].at:
-			t.queue[0].at = c.deadline // it was heard of since
-			heap.Fix(&t.queue, 0)
+		at := t.queue[0].at
+		switch c, valid := t.pop(); {
+		case !valid:
+		case c.deadline > at:
+			t.enqueue(c) // it was heard of since
 		default:
-			heap.Pop(&t.queue)
-			c.inQueue = false
 			t.release(c, c.settledReason(), c.deadline)
 		}
 	}

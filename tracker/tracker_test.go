@@ -1,0 +1,144 @@
+package tracker_test
+
+import (
+	"testing"
+
+	"github.com/tcplife/tcplife/internal/script"
+	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/tracker"
+)
+
+// opened is a connection whose handshake is done, in a tracker of its own.
+func opened(tb testing.TB) (*tracker.Tracker, []segment.Segment) {
+	tb.Helper()
+	c, err := script.Parse("bulk", `A handshake and the first data of both.
+0     > S  0:0(0) win 65535 <mss 1460,wscale 7>
++.020 < S. 0:0(0) ack 1 win 65535 <mss 1460,wscale 7>
++.001 > .  1:1(0) ack 1 win 65535
++.001 > P. 1:1001(1000) ack 1 win 65535
++.020 < .  1:1(0) ack 1001 win 65535
+`)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s := c.Segments()
+	t := tracker.New(tracker.DefaultConfig())
+	for i := range s {
+		t.Observe(&s[i])
+	}
+	return t, s
+}
+
+// bulk sends n more segments of 1000 octets and their acknowledgements, in order.
+func bulk(t *tracker.Tracker, s []segment.Segment, n int) {
+	data, ack := &s[3], &s[4]
+	for range n {
+		data.Seq = data.Seq.Add(1000)
+		ack.Ack = ack.Ack.Add(1000)
+		for _, x := range []*segment.Segment{data, ack} {
+			x.Number += 2
+			x.Time += 1_000_000
+			x.IPID++
+			t.Advance(x.Time)
+			t.Observe(x)
+		}
+	}
+}
+
+func TestOrdinarySegmentsAllocateNothing(t *testing.T) {
+	tr, s := opened(t)
+	if n := testing.AllocsPerRun(1000, func() { bulk(tr, s, 1) }); n != 0 {
+		t.Errorf("%v allocations for a data segment and its ACK, want none", n)
+	}
+}
+
+func TestMoreThanFourGigabytes(t *testing.T) {
+	tr, s := opened(t)
+	s[3].PayloadLen = 1 << 20 // an offload's superframe, so that the sequence numbers wrap soon
+	data, ack := &s[3], &s[4]
+	data.Seq = data.Seq.Add(1000)
+	const segments = 5 << 10
+	for i := range segments {
+		data.Number, data.Time, data.IPID = data.Number+2, data.Time+1_000_000, uint16(i)
+		tr.Observe(data)
+		data.Seq = data.Seq.Add(1 << 20)
+		ack.Ack = data.Seq
+		ack.Number, ack.Time = ack.Number+2, ack.Time+1_000_000
+		tr.Observe(ack)
+	}
+	for !tr.Flush() {
+		continue
+	}
+	c := tr.Take()[0]
+	if got, want := c.Endpoints[tracker.Client].StreamBytes, uint64(1000+segments<<20); got != want {
+		t.Errorf("%d octets of the stream, want %d", got, want)
+	}
+	if e := c.Endpoints[tracker.Client]; e.RetransmittedPackets+e.OutOfOrderPackets+e.MissingBytes != 0 {
+		t.Errorf("in order, and yet %+v", e)
+	}
+}
+
+func TestTheTableIsBounded(t *testing.T) {
+	cfg := tracker.DefaultConfig()
+	cfg.MaxConnections = 100
+	tr := tracker.New(cfg)
+	_, s := opened(t)
+	records := 0
+	for i := range 1000 {
+		for j := range s[:3] { // handshakes that stay open
+			x := s[j]
+			x.Flow.B.IP[15], x.Flow.B.IP[14] = byte(i), byte(i>>8)
+			x.Number += uint64(5 * i)
+			x.Time += int64(i) * 1_000_000_000
+			tr.Observe(&x)
+		}
+		records += len(tr.Take())
+	}
+	if records != 900 || tr.Summary().Evicted != 900 {
+		t.Errorf("%d records before the end, %d counted as evicted; want 900 of 1000", records, tr.Summary().Evicted)
+	}
+}
+
+func TestAThirdConnectionOfATupleIsTheThird(t *testing.T) {
+	c, err := script.Parse("refused", `Refused.
+0     > S  0:0(0)
++.020 < R. 0:0(0) ack 1 win 0
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := c.Segments()
+	tr := tracker.New(tracker.DefaultConfig())
+	var got []int
+	for i := range 3 {
+		for j := range s {
+			x := s[j]
+			x.Number += uint64(2 * i)
+			x.Time += int64(i) * 3_600_000_000_000 // the table forgot the one before
+			if x.Dir == s[0].Dir {
+				x.Seq = x.Seq.Add(uint32(i) * 100_000)
+			} else {
+				x.Ack = x.Ack.Add(uint32(i) * 100_000)
+			}
+			tr.Advance(x.Time)
+			tr.Observe(&x)
+		}
+	}
+	for !tr.Flush() {
+		continue
+	}
+	for _, c := range tr.Take() {
+		got = append(got, c.Incarnation)
+	}
+	if len(got) != 3 || got[0] != 1 || got[1] != 2 || got[2] != 3 {
+		t.Errorf("incarnations %v, want 1 2 3", got)
+	}
+}
+
+func BenchmarkInOrder(b *testing.B) {
+	tr, s := opened(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		bulk(tr, s, 1)
+	}
+}
