@@ -43,7 +43,7 @@ func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
 			if c.simultaneous { // it acknowledges a SYN that was sent before
 				c.onHandshakeAck(s, &r, x, y)
 			}
-			c.acknowledgeSyn(&r, x, y)
+			c.acknowledgeSyn(&r, y)
 		}
 		x.lastAt = s.Time
 		return note
@@ -61,6 +61,7 @@ func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
 
 // ordinary takes a segment without SYN and RST.
 func (t *Tracker) ordinary(c *connection, s *segment.Segment, x, y *endpoint) Note {
+	y.believe(s, t.cfg.MaxRanges)
 	r := classify(s, x, y)
 	if note, ok := c.acceptable(t, s, &r, x, y); !ok {
 		return note
@@ -70,7 +71,7 @@ func (t *Tracker) ordinary(c *connection, s *segment.Segment, x, y *endpoint) No
 		c.note(t, s.Dir, Fact{Kind: FactSegmentAfterClose, Mark: r.mark, Bytes: r.data.Len()})
 		return NoteIgnored
 	}
-	c.goesOn(t, &r, s, x, y)
+	c.goesOn(t, &r, s, x)
 	note := c.carry(t, s, &r, x, y)
 	if s.Flags.Has(segment.ACK) {
 		c.onHandshakeAck(s, &r, x, y)
@@ -156,12 +157,32 @@ func (e *endpoint) count(s *segment.Segment) {
 // the sender's checksums are good otherwise; where they are not, they are left to
 // its network card and say nothing.
 func (t *Tracker) corrupted(c *connection, s *segment.Segment, x *endpoint) bool {
-	if s.Checksum != segment.ChecksumBad || x.stats.ChecksumGood < 2*x.stats.ChecksumBad {
+	if s.Checksum != segment.ChecksumBad || x.offloaded || x.stats.ChecksumGood < 2*x.stats.ChecksumBad {
 		return false
+	}
+	if x.based && s.PayloadLen > 0 && s.Flags&(segment.SYN|segment.FIN|segment.RST) == 0 {
+		at := x.position(s.Seq)
+		x.doubtful = reassembly.Range{Start: at, End: at + int64(s.PayloadLen)}
 	}
 	t.sum.ChecksumBad++
 	c.note(t, s.Dir, Fact{Kind: FactBadChecksum, Mark: markOf(s)})
 	return true
+}
+
+// believe takes back R10 where the peer's ACK says that the octets did arrive.
+func (e *endpoint) believe(s *segment.Segment, limit int) {
+	d := e.doubtful
+	if d.End == 0 || !s.Flags.Has(segment.ACK) || e.position(s.Ack) < d.End {
+		return
+	}
+	e.doubtful = reassembly.Range{}
+	if e.sndNxt >= d.End {
+		return // a good copy came since
+	}
+	e.offloaded = true
+	e.stats.PayloadBytes += uint64(d.Len())
+	e.stats.StreamBytes += uint64(e.stream.Add(d, limit).New)
+	e.sndNxt, e.dataEnd = d.End, max(e.dataEnd, d.End)
 }
 
 // acceptable is RFC 9293 3.10.7.4, first and fifth check, as far as a tap can
@@ -270,7 +291,7 @@ func (c *connection) resent(t *Tracker, s *segment.Segment, r *reading, added re
 }
 
 // acknowledgeSyn moves what a SYN-ACK acknowledges.
-func (c *connection) acknowledgeSyn(r *reading, x, y *endpoint) {
+func (c *connection) acknowledgeSyn(r *reading, y *endpoint) {
 	if r.ackPlace == ackNew {
 		y.sndUna = r.ack
 		y.stream.Ack(r.ack)

@@ -35,7 +35,6 @@ type connection struct {
 
 	facts        []Fact
 	factsDropped int
-	duplicates   uint64
 
 	deadline   int64 // when the record can leave; 0 = it must wait for more
 	queuedAt   int64 // its entry among the deadlines, 0 = none
@@ -100,17 +99,44 @@ func (c *connection) beginTeardown() {
 // that a thousand retransmissions do not hide the RST behind them.
 const maxFactsOfKind = 8
 
-// note records a fact, within bounds, and returns its index+1, 0 if it was dropped.
+// note records a fact, within bounds, and returns its index+1, 0 if it was dropped. Of a kind
+// that comes too often the first half stays and the latest.
 func (c *connection) note(t *Tracker, d segment.Direction, f Fact) int {
 	e := &c.ends[d]
-	if e.factsOfKind[f.Kind] >= maxFactsOfKind || len(c.facts) >= t.cfg.MaxFacts {
+	f.Role = Role(d) // the direction for now; record() turns it into a role
+	if e.factsOfKind[f.Kind] >= maxFactsOfKind {
+		c.factsDropped++
+		if f.Kind != FactRst { // others hold the places of those
+			c.replaceFact(f)
+		}
+		return 0
+	}
+	if len(c.facts) >= t.cfg.MaxFacts && f.Kind != FactRst {
 		c.factsDropped++
 		return 0
 	}
 	e.factsOfKind[f.Kind]++
-	f.Role = Role(d) // the direction for now; record() turns it into a role
 	c.facts = append(c.facts, f)
 	return len(c.facts)
+}
+
+// replaceFact puts f in the last place of its kind and moves those of the later half up.
+func (c *connection) replaceFact(f Fact) {
+	seen, to := 0, -1
+	for i := range c.facts {
+		if c.facts[i].Kind != f.Kind || c.facts[i].Role != f.Role {
+			continue
+		}
+		if to >= 0 {
+			c.facts[to] = c.facts[i]
+		}
+		if seen++; seen > maxFactsOfKind/2 {
+			to = i
+		}
+	}
+	if to >= 0 {
+		c.facts[to] = f
+	}
 }
 
 func markOf(s *segment.Segment) Mark { return Mark{Packet: s.Number, File: s.File, At: s.Time} }

@@ -34,6 +34,11 @@ type endpoint struct {
 	wnd, maxWnd WindowBytes // last and largest window it advertised
 	closedAt    Mark        // when its window closed, while it is closed
 
+	// doubtful are octets in segments with bad checksums, taken as not received until the peer
+	// acknowledges them: then its network card is to blame, and offloaded is set.
+	doubtful  reassembly.Range
+	offloaded bool
+
 	dataEnd int64 // end of the highest payload octet captured
 	seenTo  int64 // how far its stream was known when the peer last acknowledged more than was captured; 0 = it never did
 

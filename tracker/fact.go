@@ -28,7 +28,7 @@ const (
 	FactRetransmission                          // octets sent again; Bytes, Gap since they were sent first or last
 	FactSegmentAfterClose                       // neither FIN nor ACK of one, after both ends were closed
 	FactTimeWaitRestarted                       // FIN again into TIME_WAIT, acknowledged again; Role holds TIME_WAIT
-	FactSynIntoTimeWait                         // SYN of a new incarnation met TIME_WAIT; Cause = the TIME_WAIT's first packet
+	FactSynIntoTimeWait                         // SYN of a new incarnation met TIME_WAIT; in both records; Cause = the old one's last packet
 	FactTimeWaitReused                          // and was accepted by a SYN-ACK; recorded with the new incarnation
 	FactTimeWaitRefused                         // and was answered by a plain ACK; recorded with the new incarnation
 	FactTimeWaitReset                           // a RST ended it; Role held TIME_WAIT

@@ -94,11 +94,11 @@ func (o *outcome) merge() []Transition {
 }
 
 // stateBefore is the state of role before the given packet had its effect.
-func (r *Connection) stateBefore(role Role, packet uint64) State {
+func (c *Connection) stateBefore(role Role, packet uint64) State {
 	state := Unknown
 	first := true
-	for i := range r.Transitions {
-		tr := &r.Transitions[i]
+	for i := range c.Transitions {
+		tr := &c.Transitions[i]
 		if tr.Role != role {
 			continue
 		}

@@ -64,6 +64,7 @@ func (t *Tracker) forSyn(c *connection, s *segment.Segment) *connection {
 	}
 	if c.inTimeWait() && n.previous != nil {
 		n.note(t, s.Dir, Fact{Kind: FactSynIntoTimeWait, Mark: markOf(s), Cause: c.last})
+		c.note(t, s.Dir, Fact{Kind: FactSynIntoTimeWait, Mark: markOf(s), Cause: c.last})
 	}
 	return n
 }

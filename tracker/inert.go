@@ -11,6 +11,7 @@ func inert(state State, event Event) string {
 			return joinedOnce
 		}
 		return "there is no connection: RFC 9293 3.10.7.1 and 3.10.7.2 answer by a RST or drop it"
+	case SynSent, SynRcvd, Established, FinWait1, FinWait2, CloseWait, Closing, LastAck, TimeWait:
 	}
 	switch event {
 	case SndSyn:

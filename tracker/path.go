@@ -43,7 +43,7 @@ func (c *connection) walk(t *Tracker, d segment.Direction) path {
 	p.state = p.initial
 	var waiting []step
 	for _, s := range steps {
-		c.expireTimeWait(t, &p, s.mark.At)
+		c.expireTimeWait(&p, s.mark.At)
 		if !c.take(t, &p, d, s) {
 			if s.event.waits() {
 				waiting = append(waiting, s)
@@ -61,7 +61,7 @@ func (c *connection) walk(t *Tracker, d segment.Direction) path {
 			}
 		}
 	}
-	c.expireTimeWait(t, &p, c.cutAt)
+	c.expireTimeWait(&p, c.cutAt)
 	return p
 }
 
@@ -210,7 +210,7 @@ func (c *connection) take(t *Tracker, p *path, d segment.Direction, s step) bool
 }
 
 // expireTimeWait lets 2 MSL run out before now.
-func (c *connection) expireTimeWait(t *Tracker, p *path, now int64) {
+func (c *connection) expireTimeWait(p *path, now int64) {
 	if p.state != TimeWait || now < p.timeWait.Until {
 		return
 	}

@@ -5,7 +5,7 @@ import "github.com/tcplife/tcplife/internal/segment"
 // onRst takes a RST of x to y.
 func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) Note {
 	f := Fact{Kind: FactRst, Mark: r.mark, Reset: Reset{
-		Class: c.resetClass(s, r, x, y), Form: resetForm(s, r, x, y), Phase: c.phase(), SinceData: -1,
+		Class: c.resetClass(r, x, y), Form: resetForm(s, r, x, y), Phase: c.phase(), SinceData: -1,
 		Unacked: max(0, y.sndNxt-max(x.rcvNxt, y.sndUna)), PeerUnacked: max(0, x.sndNxt-x.sndUna),
 	}}
 	if y.newDataAt.Seen() {
@@ -37,7 +37,7 @@ func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *end
 		return NoteIgnored
 	}
 	x.aborted = x.aborted || f.Reset.Form == FormActive
-	if c.sendsReset(s, r, x, y) {
+	if c.sendsReset(r, x) {
 		c.sentReset(r, index, x)
 	}
 	if class == ResetInWindow {
@@ -95,7 +95,7 @@ func (c *connection) refuse(t *Tracker, s *segment.Segment, r *reading, f Fact, 
 
 // resetClass places a RST in its receiver's window (RFC 9293 3.10.7.4, RFC 5961 3.2). The tap knows RCV.NXT
 // only between what the receiver acknowledged and what was sent to it: exact is any number in between.
-func (c *connection) resetClass(s *segment.Segment, r *reading, x, y *endpoint) ResetClass {
+func (c *connection) resetClass(r *reading, x, y *endpoint) ResetClass {
 	if !x.based || (!y.acked && !y.has(SndSyn) && !y.has(RcvSyn)) {
 		return ResetUnknown
 	}
@@ -134,7 +134,7 @@ func resetForm(s *segment.Segment, r *reading, x, y *endpoint) ResetForm {
 
 // sendsReset reports whether a RST of x means that x has no connection any more (R7). In SYN_SENT a RST refuses
 // a stray ACK and changes nothing, unless it answers the SYN-ACK itself: then x had given up before (R9).
-func (c *connection) sendsReset(s *segment.Segment, r *reading, x, y *endpoint) bool {
+func (c *connection) sendsReset(r *reading, x *endpoint) bool {
 	if x.has(SndSyn) && x.at(RcvSynAck).grade != confirmed && !x.has(RcvSyn) && x.syn.n > 0 {
 		return r.pos == 1 || r.pos == x.sndNxt
 	}
@@ -156,7 +156,7 @@ func (c *connection) resetAfterFin(s *segment.Segment, r *reading, x, y *endpoin
 
 // goesOn takes what an ordinary segment of x tells of the RSTs that passed before it
 // (R6b, R7).
-func (c *connection) goesOn(t *Tracker, r *reading, s *segment.Segment, x, y *endpoint) {
+func (c *connection) goesOn(t *Tracker, r *reading, s *segment.Segment, x *endpoint) {
 	if r.stale || x.teardown == nil {
 		return
 	}

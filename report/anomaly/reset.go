@@ -166,7 +166,7 @@ var rstAfterClose = &Kind{
 		"meets no socket is answered so. Tools that look only for a RST count such connections as aborted.",
 	judge: func(c *conn) []Finding {
 		for f := range c.all(tracker.FactRst) {
-			if c.bothFins(f.Mark) && f.Reset.Effect != tracker.EffectRefuted {
+			if c.bothFins(f.Mark) && f.Reset.Effect != tracker.EffectRefuted && !c.afterNewSyn(f.Mark) {
 				later := c.end(tracker.Client).FinSent
 				if s := c.end(tracker.Server).FinSent; s.Packet > later.Packet {
 					later = s

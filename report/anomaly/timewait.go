@@ -134,6 +134,16 @@ func (c *conn) newSyn(tw tracker.Mark) bool {
 	return false
 }
 
+// afterNewSyn reports whether rst came behind the SYN of a new connection: it belongs to that one's story.
+func (c *conn) afterNewSyn(rst tracker.Mark) bool {
+	for f := range c.all(tracker.FactSynIntoTimeWait) {
+		if f.Packet < rst.Packet {
+			return true
+		}
+	}
+	return false
+}
+
 // stirred reports whether rst is more than the peer's own way to close, which comes within a
 // round trip of the TIME_WAIT that began at tw: it comes later, or something drew an answer out of
 // TIME_WAIT for it to answer in turn.
