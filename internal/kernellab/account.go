@@ -49,31 +49,39 @@ const (
 func (x packetIndex) behind(key tuple, s step) (hostPacket, bool) {
 	var best hostPacket
 	found := false
-	sends := func(p hostPacket) bool {
-		switch s.to {
-		case "SYN_SENT":
-			return p.flags.has(syn)
-		case "FIN_WAIT_1", "LAST_ACK":
-			return p.flags.has(fin)
-		case "CLOSED":
-			return p.flags.has(rst)
-		}
-		return false
-	}
-	onlySends := s.to == "SYN_SENT" || s.to == "FIN_WAIT_1" || s.to == "LAST_ACK"
 	for _, p := range x[key] {
 		delta := p.at - s.at
-		switch {
-		case p.out && (!sends(p) || delta < -clockSlack || delta > afterStep):
-			continue
-		case !p.out && (onlySends || delta > clockSlack || delta < -beforeStep):
-			continue
+		early, late := beforeStep, clockSlack
+		if p.out {
+			early, late = clockSlack, afterStep
 		}
-		if !found || abs(delta) < abs(best.at-s.at) {
+		if s.shownBy(p) && -delta <= early && delta <= late && (!found || abs(delta) < abs(best.at-s.at)) {
 			best, found = p, true
 		}
 	}
 	return best, found
+}
+
+// shownBy reports whether a packet of the endpoint is of the kind that goes with
+// the step: what it sends to take it, or what it receives that makes it.
+func (s step) shownBy(p hostPacket) bool {
+	switch s.to {
+	case "SYN_SENT":
+		return p.out && p.flags.has(syn)
+	case "SYN_RCVD":
+		return !p.out && p.flags.has(syn)
+	case "FIN_WAIT_1", "LAST_ACK":
+		return p.out && p.flags.has(fin)
+	case "CLOSED":
+		switch {
+		case p.flags.has(rst):
+			return true
+		case s.from == "LAST_ACK":
+			return !p.out
+		}
+		return s.from == "TIME_WAIT" && p.flags.has(syn)
+	}
+	return !p.out
 }
 
 // finSent reports whether an endpoint sent a FIN between two times.

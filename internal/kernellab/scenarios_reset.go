@@ -178,6 +178,7 @@ func clientVanishes(n *Net) {
 	n.Wire.Rule(all(func(p *Packet) bool { return p.Half == Far && p.To == n.Client }, lost))
 	s.Send(500)
 	n.expect(s.TryRecvEOF(), unix.ETIMEDOUT)
+	n.Pause()
 	n.CaptureEnds()
 	s.Close()
 	c.Close()

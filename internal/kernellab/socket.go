@@ -104,7 +104,10 @@ func (s *Socket) Accept() *Socket {
 // TryAccept is Accept where there may be none.
 func (s *Socket) TryAccept() (*Socket, error) {
 	child := &Socket{fd: -1, net: s.net, host: s.host}
-	fd, _, err := unix.Accept4(s.fd, unix.SOCK_CLOEXEC)
+	fd, err := again(func() (int, error) {
+		fd, _, err := unix.Accept4(s.fd, unix.SOCK_CLOEXEC)
+		return fd, err
+	})
 	if err != nil {
 		return child, err
 	}
@@ -125,9 +128,44 @@ func (n *Net) Dial(h *Host, to netip.AddrPort, options ...Option) *Socket {
 func (n *Net) TryDial(h *Host, to netip.AddrPort, options ...Option) (*Socket, error) {
 	s, err := n.socket(h, to.Addr().Is6(), options)
 	if err == nil {
-		err = unix.Connect(s.fd, sockaddr(to))
+		err = connect(s.fd, to)
 	}
 	return s, err
+}
+
+// connect waits for the connection even if a signal comes between: the runtime
+// sends them to its threads, and a call with a timeout is not taken up again.
+func connect(fd int, to netip.AddrPort) error {
+	err := unix.Connect(fd, sockaddr(to))
+	if !errors.Is(err, unix.EINTR) {
+		return err
+	}
+	ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	if _, err := again(func() (int, error) { return unix.Poll(ready, int(patience.Milliseconds())) }); err != nil {
+		return err
+	}
+	if code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || code != 0 {
+		return errors.Join(err, unix.Errno(code))
+	}
+	return nil
+}
+
+// again repeats a call until no signal interrupts it.
+func again(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
+}
+
+func read(fd int, buffer []byte) (int, error) {
+	return again(func() (int, error) { return unix.Read(fd, buffer) })
+}
+
+func write(fd int, data []byte) (int, error) {
+	return again(func() (int, error) { return unix.SendmsgN(fd, data, nil, nil, unix.MSG_NOSIGNAL) })
 }
 
 // pattern is what the lab's programs send.
@@ -142,7 +180,7 @@ var pattern = func() []byte {
 // Send writes n octets and waits until the kernel took them.
 func (s *Socket) Send(n int) {
 	for n > 0 {
-		part, err := unix.SendmsgN(s.fd, pattern[:min(n, len(pattern))], nil, nil, unix.MSG_NOSIGNAL)
+		part, err := write(s.fd, pattern[:min(n, len(pattern))])
 		if !s.net.check(err, "send at %s", s.host.Name) {
 			return
 		}
@@ -152,14 +190,14 @@ func (s *Socket) Send(n int) {
 
 // SendText writes one message.
 func (s *Socket) SendText(text string) {
-	_, err := unix.Write(s.fd, []byte(text))
+	_, err := write(s.fd, []byte(text))
 	s.net.check(err, "send at %s", s.host.Name)
 }
 
 // TrySend is Send where failure is what the scenario is about.
 func (s *Socket) TrySend(n int) error {
 	for n > 0 {
-		part, err := unix.SendmsgN(s.fd, pattern[:min(n, len(pattern))], nil, nil, unix.MSG_NOSIGNAL)
+		part, err := write(s.fd, pattern[:min(n, len(pattern))])
 		if err != nil {
 			return err
 		}
@@ -172,7 +210,7 @@ func (s *Socket) TrySend(n int) error {
 func (s *Socket) Recv(n int) {
 	buffer := make([]byte, 1<<16)
 	for n > 0 {
-		part, err := unix.Read(s.fd, buffer[:min(n, len(buffer))])
+		part, err := read(s.fd, buffer[:min(n, len(buffer))])
 		if !s.net.check(err, "receive at %s", s.host.Name) {
 			return
 		}
@@ -191,7 +229,7 @@ func (s *Socket) RecvEOF() { s.net.check(s.TryRecvEOF(), "receive at %s", s.host
 func (s *Socket) TryRecvEOF() error {
 	buffer := make([]byte, 1<<16)
 	for {
-		n, err := unix.Read(s.fd, buffer)
+		n, err := read(s.fd, buffer)
 		if err != nil || n == 0 {
 			return err
 		}
@@ -201,7 +239,7 @@ func (s *Socket) TryRecvEOF() error {
 // readSome reads once, whatever comes of it.
 func (s *Socket) readSome() {
 	buffer := make([]byte, 4096)
-	_, _ = unix.Read(s.fd, buffer)
+	_, _ = read(s.fd, buffer)
 }
 
 // Shutdown sends the FIN and leaves the receiving side open.

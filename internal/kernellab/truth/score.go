@@ -27,7 +27,8 @@ type Score struct {
 	Missing, Extra map[string]int // "FIN_WAIT_1 -> CLOSING": how often
 	Wrong          map[string]int // extra ones by the certainty they claimed
 	Graded         map[string]int // reported ones by the certainty they claimed
-	Details        []string       // every endpoint that is not exact, both paths
+	Inexact        []string       // every endpoint that is not exact: "label client", "label server"
+	Details        []string       // the same with both paths
 }
 
 // Evaluate scores what a tool made of one capture. With primary, the truth is
@@ -152,7 +153,13 @@ func (s *Score) connection(truth, output *path, label string) {
 	}
 	for _, address := range truth.pair() {
 		if !truth.forged[address] {
-			s.endpoint(truth.of(address), output.of(address), label+" "+address)
+			if !s.endpoint(truth.of(address), output.of(address), label+" "+address) {
+				role := "server"
+				if address == truth.client {
+					role = "client"
+				}
+				s.Inexact = append(s.Inexact, label+" "+role)
+			}
 		}
 	}
 	output = output.only(func(m move) bool { return !truth.forged[m.address] })
@@ -181,7 +188,8 @@ func agree(found, expected set) bool {
 	return len(found) == 0 && len(expected) == 0
 }
 
-func (s *Score) endpoint(expected, reported []move, label string) {
+// endpoint scores one end's path and reports whether it is exact.
+func (s *Score) endpoint(expected, reported []move, label string) (exact bool) {
 	if joined, ok := asSent(expected); ok && len(align(joined, reported)) == len(reported) {
 		expected = joined
 	}
@@ -194,7 +202,7 @@ func (s *Score) endpoint(expected, reported []move, label string) {
 		}
 		s.Matched++
 	}
-	exact := true
+	exact = true
 	for i, m := range expected {
 		if m.optional {
 			continue
@@ -219,9 +227,10 @@ func (s *Score) endpoint(expected, reported []move, label string) {
 	s.Reported += len(reported)
 	if exact {
 		s.Exact++
-		return
+		return true
 	}
 	s.Details = append(s.Details, fmt.Sprintf("%s\n    truth:  %s\n    output: %s", label, text(expected), text(reported)))
+	return false
 }
 
 func text(moves []move) string {
@@ -258,6 +267,7 @@ func (s *Score) Add(o *Score) {
 	s.OwnerRight += o.OwnerRight
 	s.FirstRight += o.FirstRight
 	s.EndingRight += o.EndingRight
+	s.Inexact = append(s.Inexact, o.Inexact...)
 	s.Details = append(s.Details, o.Details...)
 	for _, m := range [][2]*map[string]int{
 		{&s.Missing, &o.Missing}, {&s.Extra, &o.Extra}, {&s.Wrong, &o.Wrong}, {&s.Graded, &o.Graded},
