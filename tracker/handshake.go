@@ -206,7 +206,9 @@ func (c *connection) measure(x, y *endpoint) {
 	}
 	x.answered(c.handshake.Ack.At - synAck.mark.At)
 	y.answered(y.synAck.first().mark.At - c.handshake.Syn.At)
-	if rtt := c.handshake.Ack.At - c.handshake.Syn.At; rtt > 0 && x.syn.n == 1 && y.synAck.n == 1 {
+	// Which of several copies belong together only timestamps tell.
+	unique := x.syn.n == 1 && y.synAck.n == 1 || x.stats.Timestamps && y.stats.Timestamps
+	if rtt := c.handshake.Ack.At - c.handshake.Syn.At; rtt > 0 && unique {
 		c.rtt = rtt
 	}
 }

@@ -90,6 +90,9 @@ func (c *connection) steps(d segment.Direction) []step {
 		// there when it sent that (R4 by the clock).
 		for i := range steps {
 			s := &steps[i]
+			if s.event == RcvAckFin && !e.aborted && e.resetAt >= e.finEnd {
+				continue // the bare RST answers, by its number, a segment that acknowledged the FIN
+			}
 			gap := reset.mark.At - s.mark.At
 			if s.event.received() && s.grade == provisional && s.mark.Packet < reset.mark.Packet && gap < e.turnaround/2 {
 				s.postpone(reset.mark)
