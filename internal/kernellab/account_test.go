@@ -23,37 +23,44 @@ func TestBehind(t *testing.T) {
 		{
 			"a FIN is stamped just after the step that sends it",
 			step{at: 1000_000, from: "ESTABLISHED", to: "FIN_WAIT_1"},
-			[]hostPacket{packet(995, false, fin|ack), packet(1002, true, fin|ack)}, 1,
+			[]hostPacket{packet(995, false, fin|ack), packet(1002, true, fin|ack)},
+			1,
 		},
 		{
 			"a FIN that leaves much later is not behind the close",
 			step{at: 1000_000, from: "ESTABLISHED", to: "FIN_WAIT_1"},
-			[]hostPacket{packet(9000, true, fin|ack)}, -1,
+			[]hostPacket{packet(9000, true, fin|ack)},
+			-1,
 		},
 		{
 			"what is received is stamped before the step",
 			step{at: 1000_000, from: "ESTABLISHED", to: "CLOSE_WAIT"},
-			[]hostPacket{packet(991, false, fin|ack), packet(1200, false, ack)}, 0,
+			[]hostPacket{packet(991, false, fin|ack), packet(1200, false, ack)},
+			0,
 		},
 		{
 			"an abort is its RST, not the data before it",
 			step{at: 1000_000, from: "FIN_WAIT_1", to: "CLOSED"},
-			[]hostPacket{packet(999, false, psh|ack), packet(1003, true, rst)}, 1,
+			[]hostPacket{packet(999, false, psh|ack), packet(1003, true, rst)},
+			1,
 		},
 		{
 			"data does not close a connection",
 			step{at: 1000_000, from: "CLOSING", to: "CLOSED"},
-			[]hostPacket{packet(999, false, fin|ack)}, -1,
+			[]hostPacket{packet(999, false, fin|ack)},
+			-1,
 		},
 		{
 			"a last ACK does",
 			step{at: 1000_000, from: "LAST_ACK", to: "CLOSED"},
-			[]hostPacket{packet(999, false, ack)}, 0,
+			[]hostPacket{packet(999, false, ack)},
+			0,
 		},
 		{
 			"a SYN ends TIME_WAIT",
 			step{at: 1000_000, from: "TIME_WAIT", to: "CLOSED"},
-			[]hostPacket{packet(999, false, syn)}, 0,
+			[]hostPacket{packet(999, false, syn)},
+			0,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

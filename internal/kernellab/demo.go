@@ -268,9 +268,7 @@ func (d *demo) uploadOutlivesServer(from *Host) {
 // fails is a connection attempt that must fail for the reason given.
 func (d *demo) fails(from *Host, to netip.AddrPort, reason error) {
 	c, err := d.n.TryDial(from, to)
-	if !errors.Is(err, reason) {
-		d.n.check(fmt.Errorf("got %v, want %w", err, reason), "connect to %v", to)
-	}
+	d.n.expect(err, reason)
 	c.Close()
 }
 

@@ -192,6 +192,16 @@ func (n *Net) closed(s *Socket) {
 	n.mu.Unlock()
 }
 
+// expect checks that an attempt failed for the reason given.
+func (n *Net) expect(err, want error) {
+	switch {
+	case err == nil:
+		n.check(errors.New("no error"), "want %q", want)
+	case !errors.Is(err, want):
+		n.check(err, "want %q", want)
+	}
+}
+
 // failure returns the first thing that went wrong.
 func (n *Net) failure() error {
 	n.mu.Lock()

@@ -25,8 +25,9 @@ func (p *page) event(delta uint32, words ...uint32) *page {
 	return p
 }
 
-func (p *page) bytes(at uint64, lengthFlags uint64) []byte {
-	out := binary.NativeEndian.AppendUint64(nil, at)
+// bytes returns the page, which begins at time 100.
+func (p *page) bytes(lengthFlags uint64) []byte {
+	out := binary.NativeEndian.AppendUint64(nil, 100)
 	out = binary.NativeEndian.AppendUint64(out, uint64(len(p.data))|lengthFlags)
 	return append(out, p.data...)
 }
@@ -39,16 +40,16 @@ func TestReadPage(t *testing.T) {
 		want []string // time: words
 		err  string
 	}{
-		{"two events", new(page).event(5, 7).event(3, 8, 9).bytes(100, 0), []string{"105: 1", "108: 2"}, ""},
-		{"nothing", new(page).bytes(100, 0), nil, ""},
-		{"a long event states its length", (&page{}).word(2<<5).word(4*41).words(long).bytes(100, 0), []string{"102: 40"}, ""},
-		{"time extended", new(page).word(entryTimeExtend|1<<5).word(2).event(4, 7).bytes(100, 0), []string{fmt.Sprintf("%d: 1", 100+1+2<<deltaBits+4)}, ""},
-		{"time stamped", new(page).word(entryTimeStamp|9<<5).word(1).event(1, 7).bytes(100, 0), []string{fmt.Sprintf("%d: 1", 9+1<<deltaBits+1)}, ""},
-		{"padding inside", new(page).word(entryPadding|2<<5).word(8).word(0).event(1, 7).bytes(100, 0), []string{"103: 1"}, ""},
-		{"padding to the end", new(page).event(5, 7).word(entryPadding).word(0).word(1|1<<5).bytes(100, 0), []string{"105: 1"}, ""},
-		{"events were lost", new(page).event(5, 7).bytes(100, pageLost), nil, "lost"},
+		{"two events", new(page).event(5, 7).event(3, 8, 9).bytes(0), []string{"105: 1", "108: 2"}, ""},
+		{"nothing", new(page).bytes(0), nil, ""},
+		{"a long event states its length", (&page{}).word(2 << 5).word(4 * 41).words(long).bytes(0), []string{"102: 40"}, ""},
+		{"time extended", new(page).word(entryTimeExtend|1<<5).word(2).event(4, 7).bytes(0), []string{fmt.Sprintf("%d: 1", 100+1+2<<deltaBits+4)}, ""},
+		{"time stamped", new(page).word(entryTimeStamp|9<<5).word(1).event(1, 7).bytes(0), []string{fmt.Sprintf("%d: 1", 9+1<<deltaBits+1)}, ""},
+		{"padding inside", new(page).word(entryPadding|2<<5).word(8).word(0).event(1, 7).bytes(0), []string{"103: 1"}, ""},
+		{"padding to the end", new(page).event(5, 7).word(entryPadding).word(0).word(1 | 1<<5).bytes(0), []string{"105: 1"}, ""},
+		{"events were lost", new(page).event(5, 7).bytes(pageLost), nil, "lost"},
 		{"a length beyond the page", binary.NativeEndian.AppendUint64(binary.NativeEndian.AppendUint64(nil, 1), 99), nil, "99 bytes"},
-		{"an event beyond the page", new(page).word(3|1<<5).word(1).bytes(100, 0), nil, "12 bytes"},
+		{"an event beyond the page", new(page).word(3 | 1<<5).word(1).bytes(0), nil, "12 bytes"},
 		{"no page", []byte{1, 2}, nil, "2 bytes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -74,8 +75,8 @@ func (p *page) words(words []uint32) *page {
 }
 
 func FuzzReadPage(f *testing.F) {
-	f.Add(new(page).event(5, 7).event(3, 8, 9).bytes(100, 0))
-	f.Add(new(page).word(entryTimeExtend|1<<5).word(2).event(4, 7).bytes(100, 0))
+	f.Add(new(page).event(5, 7).event(3, 8, 9).bytes(0))
+	f.Add(new(page).word(entryTimeExtend|1<<5).word(2).event(4, 7).bytes(0))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		total := 0
 		_ = readPage(data, func(_ uint64, event []byte) { total += len(event) })

@@ -3,7 +3,6 @@
 package kernellab
 
 import (
-	"errors"
 	"sync"
 	"time"
 
@@ -184,11 +183,4 @@ func connectGivenUp(n *Net) {
 	time.Sleep(20 * time.Millisecond)
 	c.Close()
 	n.Pause()
-}
-
-// expect checks that an attempt failed as it should.
-func (n *Net) expect(err, want error) {
-	if !errors.Is(err, want) {
-		n.check(errors.Join(err, errors.ErrUnsupported), "want %v", want)
-	}
 }
