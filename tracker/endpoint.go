@@ -58,6 +58,7 @@ type endpoint struct {
 	// strayOld: it came from an old connection of the peer, not in a SYN-ACK.
 	strayOld bool
 
+	ackIgnored  bool  // it repeated its SYN-ACK after the handshake's ACK had passed
 	ackedBefore int64 // the acknowledgement it sent before rcvNxt
 	fresh       Mark  // its last segment that was not stale
 	turnaround  int64 // the least time from a segment of the peer to its answer, as the tap sees it; 0 = none seen

@@ -101,6 +101,7 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 		if a := x.at(RcvAckSyn); a.grade == provisional && m.At-a.mark.At > c.roundTrip() {
 			c.note(t, s.Dir, Fact{Kind: FactAckIgnored, Mark: m, Cause: a.mark, Gap: m.At - a.mark.At})
 			a.withdraw()
+			x.ackIgnored = true
 		}
 	} else {
 		x.readSynOptions(s)

@@ -85,17 +85,10 @@ func (c *connection) steps(d segment.Direction) []step {
 			}
 		}
 	}
-	if reset := e.at(SndRst); reset.happened() {
-		// What passed the tap less than the way to e and back before its RST cannot have been
-		// there when it sent that (R4 by the clock).
+	if e.has(SndRst) {
 		for i := range steps {
-			s := &steps[i]
-			if s.event == RcvAckFin && !e.aborted && e.resetAt >= e.finEnd {
-				continue // the bare RST answers, by its number, a segment that acknowledged the FIN
-			}
-			gap := reset.mark.At - s.mark.At
-			if s.event.received() && s.grade == provisional && s.mark.Packet < reset.mark.Packet && gap < e.turnaround/2 {
-				s.postpone(reset.mark)
+			if s := &steps[i]; c.unawareAtReset(e, s) {
+				s.postpone(e.at(SndRst).mark)
 			}
 		}
 	}
@@ -122,6 +115,32 @@ func (c *connection) steps(d segment.Direction) []step {
 	return steps
 }
 
+// unawareAtReset reports whether e had not received what s stands for when it sent its RST, though
+// that passed the tap before (R4, by the clock): it passed less than the way to e and back before.
+func (c *connection) unawareAtReset(e *endpoint, s *step) bool {
+	reset := e.at(SndRst).mark
+	if !s.event.received() || s.grade != provisional || s.mark.Packet >= reset.Packet {
+		return false
+	}
+	within := e.turnaround / 2 // half, for the least time seen may hold some delay of its own
+	switch s.event {
+	case RcvAckSyn:
+		if e.aborted {
+			return false // only an established connection can be aborted
+		}
+	case RcvAckFin:
+		if e.aborted {
+			break
+		}
+		if e.resetAt >= e.finEnd {
+			return false // the bare RST answers, by its number, a segment that acknowledged the FIN
+		}
+		within = c.roundTrip() // and this one a segment that did not
+	default:
+	}
+	return reset.At-s.mark.At < within
+}
+
 // settled judges a provisional milestone by what has not come since.
 func (c *connection) settled(event Event, e, peer *endpoint) bool {
 	m := e.at(event)
@@ -135,14 +154,24 @@ func (c *connection) settled(event Event, e, peer *endpoint) bool {
 		again := peer.fin.n > 1 && peer.fin.last().mark.At-peer.fin.first().mark.At >= minResend
 		return !again && e.unaware.At-m.mark.At <= c.roundTrip()
 	case RcvAckSyn:
-		// R9: having sent nothing but SYN-ACKs, it answers data by a bare RST, or not at all.
-		if e.stats.Packets == e.stats.Syn+e.stats.Rst && !e.aborted {
-			return !e.has(SndRst) && peer.oldestSent < 3
-		}
-		return true
+		return c.tookAck(e, peer)
 	default:
 		return true
 	}
+}
+
+// tookAck judges whether the handshake's ACK was taken by an end that sent nothing but SYN-ACKs
+// (R9). It was not if the end answers by a bare RST, or data go unanswered; but a RST right behind data or a FIN
+// may as well come from a host whose connection was closed in between.
+func (c *connection) tookAck(e, peer *endpoint) bool {
+	if e.stats.Packets != e.stats.Syn+e.stats.Rst || e.aborted {
+		return true
+	}
+	if !e.has(SndRst) {
+		return peer.oldestSent < 3
+	}
+	more := peer.newDataAt.Seen() || peer.finEnd != 0
+	return more && !e.ackIgnored && e.at(SndRst).mark.At-e.at(RcvAckSyn).mark.At < answerWithin
 }
 
 // joined says whether an end without an opening was established when the capture
