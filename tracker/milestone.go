@@ -1,5 +1,7 @@
 package tracker
 
+import "github.com/tcplife/tcplife/internal/seq"
+
 // milestone is one event of an endpoint's life as the evidence stands now.
 type milestone struct {
 	mark  Mark  // the packet that brought it and the time it had happened by
@@ -104,12 +106,19 @@ func (c *copies) effective(echo uint32, hasEcho, firstByDSACK bool) (transmissio
 	if firstByDSACK {
 		return c.head, true
 	}
-	if hasEcho {
-		if t, ok := c.stamped(echo); ok {
-			return t, true
+	last := c.last()
+	if hasEcho && last.hasTS {
+		// Any copy behind the echo was not the one: had it been in sequence, TS.Recent
+		// would be its value (RFC 7323 4.3).
+		for i := len(c.tail) - 1; i >= 0; i-- {
+			if t := &c.tail[i]; seq.Num(t.tsVal).LessEq(seq.Num(echo)) {
+				return c.stamped(t.tsVal)
+			}
+		}
+		if seq.Num(c.head.tsVal).LessEq(seq.Num(echo)) {
+			return c.head, true
 		}
 	}
-	last := c.last()
 	if last.hasTS {
 		return c.stamped(last.tsVal)
 	}
