@@ -1,6 +1,9 @@
 package tracker
 
-import "github.com/tcplife/tcplife/internal/segment"
+import (
+	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/internal/seq"
+)
 
 // onFin takes an acceptable FIN of x (RFC 9293 3.10.7.4, eighth check, seen from
 // between the two).
@@ -43,11 +46,26 @@ func (c *connection) firstFin(t *Tracker, s *segment.Segment, r *reading, x, y *
 	if x.has(SndRst) {
 		x.at(SndFin).advance(x.at(SndRst).mark)
 	}
+	if got := x.at(RcvFin); got.grade == confirmed && x.ackedFinAt >= r.end && c.sentAgain(s, r, x) {
+		// It stood behind its FIN when it acknowledged the peer's: a first copy was lost before the tap,
+		// and the FINs crossed.
+		fin := x.at(SndFin)
+		fin.order, fin.mark.At, fin.grade = got.order-1, got.mark.At, confirmed
+	}
 	if x.stream.Contiguous(r.end - 1) {
 		y.at(RcvFin).set(r.mark, provisional)
 	} else {
 		c.note(t, s.Dir, Fact{Kind: FactFinWithHole, Mark: r.mark, Bytes: r.data.Start - x.stream.Next()})
 	}
+}
+
+// sentAgain reports whether s, a FIN, was sent after the segment by which x first acknowledged the
+// peer's FIN, and not merely overtaken by it.
+func (c *connection) sentAgain(s *segment.Segment, r *reading, x *endpoint) bool {
+	if s.Options.Has&segment.OptTimestamps != 0 && x.stats.Timestamps {
+		return seq.Num(x.ackedFinTS).Less(seq.Num(s.Options.TSVal))
+	}
+	return !r.stale && r.mark.At-x.rcvNxtAt.At > c.roundTrip()
 }
 
 // finAgain takes another copy of x's FIN.
@@ -84,6 +102,9 @@ func (c *connection) answerFin(t *Tracker, s *segment.Segment, r *reading, x, y 
 		return
 	}
 	if got.grade != confirmed {
+		if y.fin.n == 1 {
+			x.ackedFinAt, x.ackedFinTS = r.pos, s.Options.TSVal
+		}
 		c.confirmFin(s, x, y)
 	} else if s.PayloadLen == 0 && y.fin.n > 1 && y.fin.last().mark.Packet > x.reackAt.Packet && y.fin.last().mark.Packet > x.rcvNxtAt.Packet {
 		// RFC 9293 3.10.7.4: a FIN again is acknowledged again and, in TIME_WAIT, restarts 2 MSL.

@@ -84,6 +84,8 @@ type teardown struct {
 	unaware    Mark                               // its last segment that acknowledged less than the peer's FIN since that passed (R4)
 	filler     Mark                               // its last data below its FIN, sent after the FIN, that the peer had not acknowledged (R3)
 	lastFinAck Mark                               // the peer's last segment that acknowledges its FIN
+	ackedFinAt int64                              // its own position when it acknowledged the peer's FIN, if that had passed only once
+	ackedFinTS uint32                             // and its timestamp then
 	gotFinAck  int64                              // what the peer's FIN, in the copy that was received, acknowledges
 	resetFact  int                                // index+1 in facts of the RST that closed this end
 	resetBy    int64                              // the position of that RST, in the peer's stream
