@@ -46,11 +46,16 @@ func (c *connection) firstFin(t *Tracker, s *segment.Segment, r *reading, x, y *
 	if x.has(SndRst) {
 		x.at(SndFin).advance(x.at(SndRst).mark)
 	}
-	if got := x.at(RcvFin); got.grade == confirmed && x.ackedFinAt >= r.end && c.sentAgain(s, r, x) {
-		// It stood behind its FIN when it acknowledged the peer's: a first copy was lost before the tap,
-		// and the FINs crossed.
-		fin := x.at(SndFin)
-		fin.order, fin.mark.At, fin.grade = got.order-1, got.mark.At, confirmed
+	got, fin := x.at(RcvFin), x.at(SndFin)
+	unaware := y.finEnd != 0 && r.ack < y.finEnd // it sent its FIN without the peer's (R4), whatever overtook it
+	stoodBehind := x.ackedFinAt >= r.end && c.sentAgain(s, r, x)
+	if got.grade == confirmed && got.order < fin.order && (unaware || stoodBehind) {
+		// Either the FIN was overtaken, or a first copy was lost before the tap: x stood behind it already when it
+		// acknowledged the peer's. The FINs crossed.
+		fin.order, fin.mark.At = got.order-1, min(fin.mark.At, got.mark.At)
+		if stoodBehind {
+			fin.grade = confirmed
+		}
 	}
 	if x.stream.Contiguous(r.end - 1) {
 		y.at(RcvFin).set(r.mark, provisional)
