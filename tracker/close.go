@@ -46,6 +46,8 @@ func (c *connection) firstFin(t *Tracker, s *segment.Segment, r *reading, x, y *
 	if x.has(SndRst) {
 		x.at(SndFin).advance(x.at(SndRst).mark)
 	}
+	x.finPulled = r.ackPlace == ackNew || y.sndUna < y.sndNxt
+	x.queuedFin = y.finEnd != 0 && y.finPulled && r.mark.At-y.fin.first().mark.At < 2*c.roundTrip()
 	got, fin := x.at(RcvFin), x.at(SndFin)
 	unaware := y.finEnd != 0 && r.ack < y.finEnd // it sent its FIN without the peer's (R4), whatever overtook it
 	stoodBehind := x.ackedFinAt >= r.end && c.sentAgain(s, r, x)
@@ -138,7 +140,7 @@ func (c *connection) confirmFin(s *segment.Segment, x, y *endpoint) {
 		return
 	}
 	mark := fin.mark
-	x.gotFinAck = fin.ack
+	x.gotFinAck, x.gotLateFin = fin.ack, mark != y.fin.first().mark
 	if y.filler.Packet > mark.Packet && !dsack { // the FIN overtook data: it counts when the hole is filled
 		mark = y.filler
 	}

@@ -86,6 +86,9 @@ type teardown struct {
 	lastFinAck Mark                               // the peer's last segment that acknowledges its FIN
 	ackedFinAt int64                              // its own position when it acknowledged the peer's FIN, if that had passed only once
 	ackedFinTS uint32                             // and its timestamp then
+	finPulled  bool                               // its FIN acknowledged data, or left some outstanding: that may release a FIN the peer had queued
+	queuedFin  bool                               // its own FIN may have been queued before the peer's came: CLOSE_WAIT is not certain
+	gotLateFin bool                               // it took another copy of the peer's FIN than the first, as far as can be told
 	gotFinAck  int64                              // what the peer's FIN, in the copy that was received, acknowledges
 	resetFact  int                                // index+1 in facts of the RST that closed this end
 	resetBy    int64                              // the position of that RST, in the peer's stream

@@ -170,8 +170,9 @@ func (c *connection) tookAck(e, peer *endpoint) bool {
 	if !e.has(SndRst) {
 		return peer.oldestSent < 3
 	}
-	more := peer.newDataAt.Seen() || peer.finEnd != 0
-	return more && !e.ackIgnored && e.at(SndRst).mark.At-e.at(RcvAckSyn).mark.At < answerWithin
+	ack := e.at(RcvAckSyn).mark
+	more := peer.newDataAt.Packet > ack.Packet || peer.stats.FinSent.Packet > ack.Packet
+	return more && !e.ackIgnored && e.at(SndRst).mark.At-ack.At < answerWithin
 }
 
 // joined says whether an end without an opening was established when the capture
@@ -258,15 +259,35 @@ func (c *connection) expireTimeWait(p *path, now int64) {
 // certainty grades a transition.
 func (c *connection) certainty(s step, d segment.Direction, from State) Certainty {
 	e := &c.ends[d]
-	switch {
-	case s.event == SndRst:
+	switch s.event {
+	case SndRst:
 		// A bare RST could be anybody's; one with the right ACK number needs the connection.
 		if e.ownReset > 0 && c.facts[e.ownReset-1].Reset.Form == FormActive {
 			return Observed
 		}
 		return Inferred
-	case s.event == RcvAckFin && from != LastAck && s.grade == provisional && c.cutAt-s.mark.At > answerWithin:
-		return Inferred // it would have sent its FIN again
+	case SndFin:
+		if from == CloseWait && e.queuedFin {
+			return Assumed // close() may have come before the peer's FIN, while data were in the way
+		}
+		if c.ends[d.Reverse()].stats.Packets == 0 {
+			return Assumed // a FIN of the peer would not have been captured
+		}
+	case RcvFin:
+		if e.queuedFin && !e.crossedFins() || e.gotLateFin || e.crossedFins() && c.closeTogether(e, RcvFin, RcvAckFin) {
+			return Assumed
+		}
+	case RcvAckFin:
+		switch {
+		case e.has(RcvFin) && e.gotFinAck >= e.finEnd && !e.gotLateFin && s.order == e.at(RcvFin).order:
+			// One segment brought both: whatever is certain of its FIN is of its ACK.
+		case e.crossedFins() && c.closeTogether(e, RcvAckFin, RcvFin), e.gotLateFin,
+			c.closeTogether(e, RcvAckFin, RcvRst), c.closeTogether(e, RcvAckFin, SndRst):
+			return Assumed // which of the two came first, the tap cannot know
+		case from != LastAck && s.grade == provisional && c.cutAt-s.mark.At > answerWithin:
+			return Inferred // it would have sent its FIN again
+		}
+	default:
 	}
 	switch s.grade {
 	case observed:
@@ -276,4 +297,19 @@ func (c *connection) certainty(s step, d segment.Direction, from State) Certaint
 	default:
 		return Assumed
 	}
+}
+
+// crossedFins reports whether e sent its FIN without having the peer's.
+func (e *endpoint) crossedFins() bool {
+	return e.has(SndFin) && e.has(RcvFin) && e.at(SndFin).order < e.at(RcvFin).order && e.gotFinAck < e.finEnd
+}
+
+// closeTogether reports whether two events of e lie closer than a round trip, so that the wire
+// behind the tap may have exchanged them.
+func (c *connection) closeTogether(e *endpoint, a, b Event) bool {
+	if !e.has(a) || !e.has(b) {
+		return false
+	}
+	gap := e.at(a).mark.At - e.at(b).mark.At
+	return max(gap, -gap) < c.roundTrip()
 }
