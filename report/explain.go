@@ -35,15 +35,15 @@ func Explain(w io.Writer, k *anomaly.Kind, width int) error {
 }
 
 func paragraphs(b *bufio.Writer, text string, width int) {
-	for _, line := range wrap(text, readable(width)) {
+	for _, line := range wrap(text, proseWidth(width)) {
 		b.WriteString(line)
 		b.WriteByte('\n')
 	}
 }
 
-// readable bounds the length of lines of prose, which nobody likes to read at the
+// proseWidth bounds the length of lines of prose, which nobody likes to read at the
 // full width of a large screen.
-func readable(width int) int {
+func proseWidth(width int) int {
 	const widest = 96
 	if width <= 0 {
 		width = 80

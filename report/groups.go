@@ -19,6 +19,7 @@ const (
 type cause struct {
 	kind   *anomaly.Kind
 	server segment.Endpoint
+	end    tracker.Close // how the connections ended, as far as it matters; see causeEnd
 	by     tracker.Closer
 	phase  tracker.Phase
 }
@@ -59,7 +60,7 @@ func (g *groups) add(r *Record) {
 		if f.Detail || f.Severity >= anomaly.Quality {
 			continue
 		}
-		c := cause{kind: f.Kind, server: r.Server(), by: r.ClosedBy}
+		c := cause{kind: f.Kind, server: r.Server(), end: causeEnd(r.Close), by: r.ClosedBy}
 		if r.Close == tracker.CloseAborted { // of other ends it tells nothing about the cause
 			c.phase = r.Phase
 		}
@@ -76,6 +77,41 @@ func (g *groups) add(r *Record) {
 		}
 		one.take(r, f)
 	}
+}
+
+// causeEnd is c without the differences that do not tell one cause from another.
+func causeEnd(c tracker.Close) tracker.Close {
+	switch c {
+	case tracker.CloseAborted, tracker.CloseRefused, tracker.CloseTimedOut:
+		return c
+	case tracker.CloseOrderly, tracker.CloseOrderlyUnacked, tracker.CloseHalfClosed:
+		return tracker.CloseOrderly
+	case tracker.CloseNone, tracker.CloseReplaced, tracker.CloseOpenAtEnd:
+	}
+	return tracker.CloseNone
+}
+
+// ended says how the connections of the cause ended and by whom; "" if that is not one thing.
+func (c *cause) ended() string {
+	by := closer(c.by, "the ")
+	switch c.end {
+	case tracker.CloseAborted:
+		return join("aborted", by) + during(c.phase, sentence)
+	case tracker.CloseRefused:
+		return join("refused", by)
+	case tracker.CloseTimedOut:
+		return join("given up", by)
+	case tracker.CloseOrderly:
+		switch c.by {
+		case tracker.ByClient, tracker.ByServer:
+			return c.by.String() + " closed first"
+		case tracker.ByBoth:
+			return "both closed at once"
+		case tracker.NoCloser, tracker.ByNetwork, tracker.ByUnknown:
+		}
+	case tracker.CloseNone, tracker.CloseHalfClosed, tracker.CloseOrderlyUnacked, tracker.CloseReplaced, tracker.CloseOpenAtEnd:
+	}
+	return ""
 }
 
 func (g *group) take(r *Record, f *anomaly.Finding) {
@@ -138,5 +174,5 @@ func (g *groups) list() []group {
 func compareGroups(a, b *group) int {
 	return cmp.Or(cmp.Compare(a.severity, b.severity), cmp.Compare(b.count, a.count),
 		cmp.Compare(a.kind.Slug, b.kind.Slug), a.server.Compare(b.server),
-		cmp.Compare(a.by, b.by), cmp.Compare(a.phase, b.phase))
+		cmp.Compare(a.end, b.end), cmp.Compare(a.by, b.by), cmp.Compare(a.phase, b.phase))
 }

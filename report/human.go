@@ -84,12 +84,18 @@ func humanSpan(ns int64) string {
 	}
 }
 
-// roughSpan is humanSpan for prose, where three digits are enough.
+// roughSpan is humanSpan for prose, where three digits are enough, and a blank
+// stands before the unit as in the findings' evidence: "19.2 ms".
 func roughSpan(ns int64) string {
+	s := humanSpan(ns)
 	if ns >= 999_500_000 && ns < 59_950_000_000 {
-		return trimmed(float64(ns)/1e9, 1) + "s"
+		s = trimmed(float64(ns)/1e9, 1) + "s"
 	}
-	return humanSpan(ns)
+	digits := strings.TrimRight(s, "µms")
+	if strings.ContainsAny(digits, "mhd") { // 2m14s is no number with a unit
+		return s
+	}
+	return digits + " " + s[len(digits):]
 }
 
 // share writes part of whole in per cent, with the digits that matter: "0.02%",
@@ -175,12 +181,13 @@ func together(s string) string { return strings.ReplaceAll(s, " ", nbsp) }
 
 // wrap breaks text at blanks into lines of at most width columns. A word that is
 // longer has a line of its own; it is not cut, so that it can be copied. A dot that
-// separates statements ends a line rather than to begin one.
+// separates statements ends a line rather than to begin one, and a number stays
+// with its unit or what it counts.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
 	words := strings.FieldsFunc(strings.ReplaceAll(text, " ·", nbsp+"·"), func(r rune) bool { return r == ' ' || r == '\n' })
-	for _, word := range words {
+	for _, word := range glued(words) {
 		switch {
 		case line == "":
 			line = word
@@ -199,6 +206,39 @@ func wrap(text string, width int) []string {
 	}
 	return lines
 }
+
+// glued joins a number and its unit ("30.7 s"), and what is numbered with its
+// number ("packet 375", "RFC 9293").
+func glued(words []string) []string {
+	var out []string
+	for _, w := range words {
+		if n := len(out) - 1; n >= 0 && (unit(w) && endsInDigit(out[n]) || numbered(out[n]) && startsWithDigit(w)) {
+			out[n] += nbsp + w
+			continue
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+func unit(word string) bool {
+	switch strings.TrimRight(word, ".,:;)"+nbsp+"·") {
+	case "ns", "µs", "ms", "s", "B", "kB", "MB", "GB", "TB", "%":
+		return true
+	}
+	return false
+}
+
+func numbered(word string) bool {
+	switch strings.TrimLeft(word, "(") {
+	case "packet", "RFC":
+		return true
+	}
+	return false
+}
+
+func startsWithDigit(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
+func endsInDigit(s string) bool     { return s != "" && startsWithDigit(s[len(s)-1:]) }
 
 // clock is a time of day in UTC with the given layout.
 func clock(ns int64, layout string) string { return time.Unix(0, ns).UTC().Format(layout) }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tcplife/tcplife/report/anomaly"
 	"github.com/tcplife/tcplife/tracker"
 )
 
@@ -163,7 +164,7 @@ func appendQuality(o *object, t *Trace, n *totals) {
 	in.uintIf("checksum_bad", t.Summary.ChecksumBad)
 	in.uintIf("truncated_packets", t.Summary.TruncatedHeader)
 	in.uintIf("backwards_packets", t.Summary.Backwards)
-	in.uintIf("one_way_connections", n.oneWay)
+	in.uintIf("one_way_connections", n.found[anomaly.OneWayCapture])
 	o.b = in.end()
 	if t.Drops.Known {
 		o.key("drops")

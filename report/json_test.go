@@ -229,6 +229,7 @@ func TestJSONLines(t *testing.T) {
 	var out bytes.Buffer
 	rs, tr := incident()
 	tr.Files[0].Err = "packet 148212 at offset 120233111: 66 bytes announced, 12 left"
+	tr.Files[0].Damaged = true
 	tr.Skipped["odd\x1b\xffkind"] = 1
 	tr.Interrupted = true
 	write(t, NewJSON(&out, nil), rs, tr)

@@ -47,6 +47,7 @@ func Ladder(w io.Writer, in LadderInput, o LadderOptions) error {
 		l.item(&items[i])
 	}
 	l.legend()
+	l.abridged()
 	l.findings()
 	return l.w.Flush()
 }
@@ -288,6 +289,16 @@ func (l *ladder) legend() {
 }
 
 // findings lists what was found, the root cause first, each with its evidence.
+// abridged says that notes may be missing.
+func (l *ladder) abridged() {
+	if n := l.record.FactsDropped; n > 0 {
+		text := fmt.Sprintf("… %s without a note: of a kind seen often the record keeps the first and the latest", counted(uint64(n), "notable segment"))
+		for _, line := range wrap(text, l.width) {
+			l.line(l.style.dim(line))
+		}
+	}
+}
+
 func (l *ladder) findings() {
 	if len(l.record.Findings) == 0 {
 		return

@@ -162,7 +162,7 @@ func resetPhrase(f *tracker.Fact) string {
 		return "RST looked effective, but its receiver went on"
 	case tracker.EffectClosed:
 		if f.Reset.Form == tracker.FormReply {
-			return "RST of a host without the socket"
+			return "RST in the form of an answer"
 		}
 	}
 	return ""

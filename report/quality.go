@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/tcplife/tcplife/report/anomaly"
 )
 
 // Grade says how far a capture can be trusted.
@@ -61,16 +63,17 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 		fine = append(fine, "every acknowledged byte was captured")
 	}
 	for i := range t.Files {
-		if t.Files[i].Err != "" {
-			worse(Fair, "damaged or cut short: %s", forTerminal(t.Files[i].Path))
+		if f := &t.Files[i]; f.Damaged {
+			worse(Fair, "%s is damaged or cut short", fileName(f))
 		}
 	}
-	if n.oneWay > 0 {
-		g := Fair
-		if n.oneWay*2 > n.connections {
-			g = Poor
-		}
-		worse(g, "%s in one direction only", counted(n.oneWay, "connection"))
+	switch oneWay := n.found[anomaly.OneWayCapture]; {
+	case oneWay*2 > n.connections:
+		worse(Poor, "%s in one direction only", counted(oneWay, "connection"))
+	case found(t, anomaly.OneWayCapture) > 0:
+		worse(Fair, "%s in one direction only", counted(oneWay, "connection"))
+	case oneWay > 0:
+		fine = append(fine, counted(oneWay, "connection")+" in one direction only")
 	}
 	if c := t.Summary.TruncatedHeader; c > 0 {
 		worse(Fair, "headers of %s cut by the snapshot length", counted(c, "packet"))
@@ -84,18 +87,25 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 	if c := t.Summary.Duplicates; c > 0 {
 		fine = append(fine, counted(c, "packet")+" captured twice (counted once)")
 	}
-	if hosts := n.offloaded(); len(hosts) > 0 {
-		at := counted(uint64(len(hosts)), "host")
-		if len(hosts) == 1 {
-			at = hosts[0].Addr().String()
-		}
-		fine = append(fine, "offload on "+at+" (checksums ignored)")
+	if hosts := found(t, anomaly.ChecksumOffload); hosts > 0 { // one finding per host
+		fine = append(fine, "checksum offload on "+counted(hosts, "host")+" (checksums ignored)")
 	} else if c := t.Summary.ChecksumBad; c > 0 {
 		fine = append(fine, counted(c, "packet")+" with a bad checksum")
 	}
 	parts := slices.Concat(bad, fine)
 	if len(parts) == 0 {
-		parts = []string{"nothing to judge by"}
+		parts = []string{"no sign of loss, but no data to judge by"}
 	}
 	return grade, strings.ReplaceAll(strings.Join(parts, ", "), nbsp, " ")
+}
+
+// found counts the findings of a kind over the whole trace.
+func found(t *Trace, k *anomaly.Kind) uint64 {
+	var n uint64
+	for i := range t.Findings {
+		if t.Findings[i].Kind == k {
+			n++
+		}
+	}
+	return n
 }

@@ -48,6 +48,10 @@ func order(key string) func(a, b *Record) int {
 	return func(a, b *Record) int { return cmp.Or(by(a, b), byTime(a, b)) }
 }
 
+// Worse orders records as the table does by default: negative if a comes before b,
+// never 0 for two records of one trace.
+func Worse(a, b *Record) int { return cmp.Or(byWorst(a, b), byTime(a, b)) }
+
 func byTime(a, b *Record) int {
 	return cmp.Or(cmp.Compare(a.First.At, b.First.At), cmp.Compare(a.First.Packet, b.First.Packet),
 		a.Flow.A.Compare(b.Flow.A), a.Flow.B.Compare(b.Flow.B), cmp.Compare(a.Incarnation, b.Incarnation))

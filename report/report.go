@@ -26,6 +26,7 @@ type File struct {
 	TCP       uint64   // TCP segments among them
 	Size      int64    // bytes on disk; 0 = not known
 	Err       string   // why reading ended early; "" = read to its end
+	Damaged   bool     // Err is about damage within it: what stands before that was read
 }
 
 // Drops is what the captures report to have lost by themselves.
@@ -47,16 +48,6 @@ type Trace struct {
 	Findings    []anomaly.Finding // those of the whole trace
 	Filter      string            // the BPF expression in force, "" without
 	Interrupted bool              // the user stopped before the end of the input
-}
-
-// Damaged reports whether a file could not be read to its end.
-func (t *Trace) Damaged() bool {
-	for i := range t.Files {
-		if t.Files[i].Err != "" {
-			return true
-		}
-	}
-	return false
 }
 
 // Writer takes records one by one as connections end, then the trace.

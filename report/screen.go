@@ -95,9 +95,9 @@ func (s *screen) findings(t *Trace, list []group, idDigits int) {
 }
 
 func (s *screen) traceFinding(f *anomaly.Finding) {
-	text := strings.TrimSuffix(f.Kind.Summary, ".")
-	if f.Evidence != "" {
-		text += ": " + forTerminal(f.Evidence)
+	text := forTerminal(f.Evidence) // it says in numbers what the summary says
+	if text == "" {
+		text = f.Kind.Summary
 	}
 	if s.markdown {
 		s.line("- **", severityLabel(f.Severity), "** ", f.Kind.Slug, " · ", forMarkdown(text))
@@ -134,7 +134,7 @@ func (s *screen) group(g *group, digits, idDigits int, files []File, meaning boo
 	label := fill(severityLabel(g.severity), 6) + count + " × "
 	indent := cells(label)
 	if g.severity == anomaly.Note {
-		s.hanging(label, g.severity, g.kind.Slug, what+" · e.g. "+id, indent)
+		s.hanging(label, g.severity, g.kind.Slug, what+" · "+together("e.g. "+id), indent)
 		return
 	}
 	s.hanging(label, g.severity, g.kind.Slug, what, indent)
@@ -164,8 +164,8 @@ func (g *group) where() []string {
 	default:
 		parts = append(parts, g.server.String())
 	}
-	if who := closer(g.by, "the "); who != "" {
-		parts = append(parts, who+during(g.phase, sentence))
+	if ended := g.ended(); ended != "" {
+		parts = append(parts, ended)
 	}
 	switch n := len(g.clients); {
 	case n == 1 && g.count > 1:
@@ -211,6 +211,7 @@ func packetList(packets []uint64) string {
 // commandFiles writes the files as arguments of a command; more than two, or
 // standard input, as a placeholder.
 func commandFiles(files []File) string {
+	files = readable(files)
 	if len(files) == 0 || len(files) > 2 || slices.ContainsFunc(files, func(f File) bool { return f.Path == "-" }) {
 		return "FILE…"
 	}

@@ -5,12 +5,14 @@ import "github.com/tcplife/tcplife/report/anomaly"
 // style colours text, or does not.
 type style struct{ on bool }
 
+const sgrReset = "\x1b[0m"
+
 // paint wraps s in the SGR parameters ("1;31").
 func (st style) paint(sgr, s string) string {
 	if !st.on || sgr == "" {
 		return s
 	}
-	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
+	return "\x1b[" + sgr + "m" + s + sgrReset
 }
 
 func (st style) bold(s string) string { return st.paint("1", s) }

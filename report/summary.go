@@ -20,19 +20,21 @@ type said struct {
 // summarize says what the whole capture holds, its quality first.
 func summarize(t *Trace, n *totals) []said {
 	label, name := "file", ""
-	switch len(t.Files) {
+	switch files := readable(t.Files); len(files) {
 	case 0:
 		label = "input"
 	case 1:
-		name = forTerminal(t.Files[0].Path) + " · "
+		name = fileName(&files[0]) + " · "
 	default:
-		label, name = "files", fileNames(t.Files)+" · "
+		label, name = "files", fileNames(files)+" · "
 	}
 	out := []said{{label: label, text: name + extent(t, n)}}
 	for i := range t.Files {
-		if f := &t.Files[i]; f.Err != "" {
-			out = append(out, said{"damaged", fmt.Sprintf("%s after %s: %s",
-				forTerminal(f.Path), counted(f.Packets, "packet"), forTerminal(f.Err)), true})
+		switch f := &t.Files[i]; {
+		case f.Damaged:
+			out = append(out, said{"damaged", fmt.Sprintf("%s after %s: %s", fileName(f), counted(f.Packets, "packet"), forTerminal(f.Err)), true})
+		case f.Err != "":
+			out = append(out, said{"not read", fileName(f) + ": " + forTerminal(f.Err), true})
 		}
 	}
 	grade, why := judgeQuality(t, n)
@@ -52,6 +54,10 @@ func summarize(t *Trace, n *totals) []said {
 	if s := waitings(n); s != "" {
 		out = append(out, said{label: "waiting", text: s})
 	}
+	if n.abridged > 0 {
+		out = append(out, said{label: "details", text: fmt.Sprintf("%s abridged: of a kind of segment seen often only the first and the latest are noted, %s are not",
+			counted(n.abridged, "record"), grouped(t.Summary.FactsDropped))})
+	}
 	return out
 }
 
@@ -61,7 +67,7 @@ const maxFilesNamed = 4
 func fileNames(files []File) string {
 	var names []string
 	for i := range files[:min(len(files), maxFilesNamed)] {
-		names = append(names, forTerminal(files[i].Path))
+		names = append(names, fileName(&files[i]))
 	}
 	s := strings.Join(names, ", ")
 	if more := len(files) - maxFilesNamed; more > 0 {
@@ -70,10 +76,27 @@ func fileNames(files []File) string {
 	return s
 }
 
+// fileName is how the first screen names a file.
+func fileName(f *File) string {
+	if f.Path == "-" {
+		return "standard input"
+	}
+	return forTerminal(f.Path)
+}
+
+// readable returns the files of which something was read.
+func readable(files []File) []File {
+	return slices.DeleteFunc(slices.Clone(files), func(f File) bool { return f.Err != "" && !f.Damaged })
+}
+
 func extent(t *Trace, n *totals) string {
 	var parts []string
 	if t.Packets > 0 {
-		parts = append(parts, roughSpan(max(t.Last-t.First, 0))+" from "+clock(t.First, "2006-01-02 15:04:05Z"))
+		span := "at "
+		if t.Last > t.First {
+			span = roughSpan(t.Last-t.First) + " from "
+		}
+		parts = append(parts, span+clock(t.First, "2006-01-02 15:04:05Z"))
 	}
 	packets := counted(t.Packets, "packet")
 	switch {
@@ -120,9 +143,6 @@ func limits(s *tracker.Summary) string {
 	if s.Evicted > 0 {
 		parts = append(parts, counted(s.Evicted, "connection")+" closed early: more were open at once than the limit allows")
 	}
-	if s.FactsDropped > 0 {
-		parts = append(parts, counted(s.FactsDropped, "notable segment")+" not kept: their connections had more than the limit")
-	}
 	if s.RangesDropped > 0 {
 		parts = append(parts, counted(s.RangesDropped, "hole")+" in streams not kept: their connections had more than the limit")
 	}
@@ -132,7 +152,7 @@ func limits(s *tracker.Summary) string {
 func openings(n *totals) string {
 	names := [numOpens]string{
 		tracker.OpenFull: "in full", tracker.OpenFastOpen: "with data in the SYN",
-		tracker.OpenSimultaneous: "by both at once", tracker.OpenHalf: "half",
+		tracker.OpenSimultaneous: "by both at once", tracker.OpenHalf: "half (the handshake was not completed)",
 		tracker.OpenNone: "never answered", tracker.OpenRefused: "refused",
 		tracker.OpenMidstream: "before the capture",
 	}
@@ -141,9 +161,16 @@ func openings(n *totals) string {
 		tracker.OpenFull, tracker.OpenFastOpen, tracker.OpenSimultaneous, tracker.OpenHalf,
 		tracker.OpenNone, tracker.OpenRefused, tracker.OpenMidstream,
 	} {
-		if n.opens[o] > 0 {
-			parts = append(parts, grouped(n.opens[o])+" "+names[o])
+		count := n.opens[o]
+		if o == tracker.OpenNone {
+			count -= n.strays
 		}
+		if count > 0 {
+			parts = append(parts, grouped(count)+" "+names[o])
+		}
+	}
+	if n.strays > 0 {
+		parts = append(parts, grouped(n.strays)+" stray (no SYN seen)")
 	}
 	return strings.Join(parts, " · ")
 }
@@ -182,7 +209,7 @@ func endings(n *totals) string {
 	who(tracker.CloseReplaced, "replaced by a new one", "", "", "")
 	who(tracker.CloseOpenAtEnd, "open at the end", "", "", "")
 	if len(parts) == 0 {
-		return "none: there was nothing to close"
+		return "none: no connection was established"
 	}
 	return strings.Join(parts, " · ")
 }
@@ -191,28 +218,7 @@ func endings(n *totals) string {
 func waitings(n *totals) string {
 	var parts []string
 	if n.waits.count > 0 {
-		s := grouped(n.waits.count) + " TIME_WAIT"
-		holders := n.waits.list()
-		top := holders[0]
-		where := " at " + top.ip.Addr().String()
-		if top.count < n.waits.count {
-			where = fmt.Sprintf(", %s of them%s", grouped(top.count), where)
-		}
-		s += where + " (peak " + grouped(top.peak)
-		switch {
-		case top.role == tracker.Server:
-			s += fmt.Sprintf(", the server on port %d itself)", top.server.Port)
-		case top.peak*1000 >= EphemeralPorts: // enough of them to be worth a thought
-			s += fmt.Sprintf(", %s of its ports to %s)", share(top.peak, EphemeralPorts), top.server)
-		default:
-			s += fmt.Sprintf(" to %s)", top.server)
-		}
-		parts = append(parts, s)
-		if top.role == tracker.Client && n.waits.byRole[tracker.Server] > 0 {
-			parts = append(parts, grouped(n.waits.byRole[tracker.Server])+" at servers")
-		} else if top.role == tracker.Server && n.waits.byRole[tracker.Client] > 0 {
-			parts = append(parts, grouped(n.waits.byRole[tracker.Client])+" at clients")
-		}
+		parts = append(parts, timeWaits(&n.waits))
 	}
 	if n.closeWait.count > 0 {
 		ip, most := n.closeWait.most()
@@ -220,7 +226,42 @@ func waitings(n *totals) string {
 		if most.count < n.closeWait.count {
 			s += fmt.Sprintf(", %s of them", grouped(most.count))
 		}
-		parts = append(parts, s+fmt.Sprintf(" at %s, silent for up to %s", ip.Addr(), roughSpan(max(most.silent, 0))))
+		s += " at " + ip.Addr().String()
+		if most.silent > 0 {
+			s += ", silent for "
+			if most.count > 1 {
+				s += "up to "
+			}
+			s += roughSpan(most.silent)
+		}
+		parts = append(parts, s)
 	}
 	return strings.Join(parts, " · ")
+}
+
+// timeWaits says who holds most, for a host's ports towards one server are what runs out.
+func timeWaits(w *waits) string {
+	s := grouped(w.count) + " TIME_WAIT"
+	if cl, sv := w.byRole[tracker.Client], w.byRole[tracker.Server]; cl > 0 && sv > 0 {
+		s += fmt.Sprintf(" (%s at clients, %s at servers)", grouped(cl), grouped(sv))
+	}
+	top := w.list()[0]
+	where := fmt.Sprintf(" at %s towards %s", top.ip.Addr(), top.server)
+	if top.role == tracker.Server {
+		where = " at the server " + top.server.String()
+	}
+	if top.count < w.count {
+		where = fmt.Sprintf(", %s of them%s", grouped(top.count), where)
+	}
+	s += where
+	switch {
+	case top.count == 1:
+	case top.peak == top.count && top.peak*1000 < EphemeralPorts:
+		s += ", all at once"
+	case top.role == tracker.Client && top.peak*1000 >= EphemeralPorts: // enough of them to be worth a thought
+		s += fmt.Sprintf(", at most %s at once: %s of its ports", grouped(top.peak), share(top.peak, EphemeralPorts))
+	default:
+		s += fmt.Sprintf(", at most %s at once", grouped(top.peak))
+	}
+	return s
 }

@@ -159,7 +159,7 @@ func (t *lineTrimmer) Write(p []byte) (int, error) {
 		if i < 0 {
 			return len(p), nil
 		}
-		if _, err := t.w.Write(append(bytes.TrimRight(t.line[:i:i], " "), '\n')); err != nil {
+		if _, err := t.w.Write(append(trimEnd(t.line[:i:i]), '\n')); err != nil {
 			return 0, err
 		}
 		t.line = append(t.line[:0], t.line[i+1:]...)
@@ -167,7 +167,20 @@ func (t *lineTrimmer) Write(p []byte) (int, error) {
 }
 
 func (t *lineTrimmer) flush() error {
-	_, err := t.w.Write(bytes.TrimRight(t.line, " "))
+	_, err := t.w.Write(trimEnd(t.line))
 	t.line = nil
 	return err
+}
+
+// trimEnd drops trailing blanks, also those tablewriter puts between a coloured
+// cell and a second reset.
+func trimEnd(line []byte) []byte {
+	line = bytes.TrimRight(line, " ")
+	reset := []byte(sgrReset)
+	if rest, ok := bytes.CutSuffix(line, reset); ok {
+		if rest = bytes.TrimRight(rest, " "); bytes.HasSuffix(rest, reset) {
+			return rest
+		}
+	}
+	return line
 }

@@ -37,6 +37,9 @@ func TestColourChangesNothingButColour(t *testing.T) {
 	rs, tr = incident()
 	write(t, NewTable(&colour, TableOptions{Width: 100, Color: true}), rs, tr)
 	golden(t, "colour.txt", colour.Bytes())
+	if regexp.MustCompile(`(?m)\x1b\[0m +\x1b\[0m$`).MatchString(colour.String()) {
+		t.Error("a line ends with blanks between two resets")
+	}
 	stripped := sgr.ReplaceAllString(colour.String(), "")
 	trimmed := regexp.MustCompile(`(?m) +$`).ReplaceAllString(stripped, "")
 	if trimmed != plain.String() {
@@ -74,7 +77,8 @@ func TestAnswersForEmptyInput(t *testing.T) {
 		"damaged.txt": {
 			Files: []File{
 				{Path: "a.pcap", Packets: 20},
-				{Path: "b.pcap", Packets: 3, Err: "packet 4 at offset 1312: 1500 bytes announced, 200 left"},
+				{Path: "b.pcap", Packets: 3, Err: "packet 4 at offset 1312: 1500 bytes announced, 200 left", Damaged: true},
+				{Path: "c.pcap", Err: "no such file or directory"},
 			},
 			Packets: 23, First: start, Last: start + 5e9,
 			Skipped: map[string]uint64{"UDP": 23},
@@ -121,7 +125,7 @@ func TestLimitShowsTheFirstOfTheOrder(t *testing.T) {
 func TestNamesOfFilesCannotDriveTheTerminal(t *testing.T) {
 	hostile := "a\x1b]0;owned\x07\x1b[2J\u202egnp.pcap|*x*"
 	rs, tr := incident()
-	tr.Files[0].Path, tr.Files[0].Err = hostile, "bad \x1b[31m record"
+	tr.Files[0].Path, tr.Files[0].Err, tr.Files[0].Damaged = hostile, "bad \x1b[31m record", true
 	tr.Skipped = map[string]uint64{"\x1b[5mblink": 1}
 	tr.TCP = 0
 	for _, o := range []TableOptions{{Width: 80}, {Markdown: true}} {

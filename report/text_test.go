@@ -21,7 +21,7 @@ func TestHumanNumbers(t *testing.T) {
 		"0s": humanSpan(0), "850µs": humanSpan(850e3), "19.2ms": humanSpan(19.21e6), "200ms": humanSpan(200e6),
 		"1.204s": humanSpan(1.204e9), "12.4s": humanSpan(12.4e9), "2m14s": humanSpan(134e9), "3h05m": humanSpan(3*3600e9 + 5*60e9),
 		"2d04h": humanSpan(52 * 3600e9), "-1.500s": humanSpan(-1.5e9), "1m00s": humanSpan(59.96e9),
-		"7.1s": roughSpan(7.1e9), "0%": share(0, 5), "0.02%": share(2, 10000), "1.5%": share(15, 1000), "97%": share(97, 100),
+		"7.1 s": roughSpan(7.1e9), "19.2 ms": roughSpan(19.21e6), "3 µs": roughSpan(3e3), "2m15s": roughSpan(135e9), "0%": share(0, 5), "0.02%": share(2, 10000), "1.5%": share(15, 1000), "97%": share(97, 100),
 		"100%": share(3, 3),
 	} {
 		if got != want {
@@ -35,6 +35,21 @@ func TestWrap(t *testing.T) {
 	want := []string{"one two ·", "three", "averyveryverylongword", "end"}
 	if strings.Join(got, "|") != strings.Join(want, "|") {
 		t.Errorf("%q", got)
+	}
+}
+
+// A line break between a number and its unit makes both hard to read.
+func TestWrapKeepsNumbersWhole(t *testing.T) {
+	for _, text := range []string{"it has been silent for 30.7 s since packet 591", "see (packet 375) and RFC 9293"} {
+		for width := 10; width < 50; width++ {
+			for _, line := range wrap(text, width) {
+				for _, end := range []string{"30.7", "packet", "(packet", "RFC"} {
+					if strings.HasSuffix(line, end) {
+						t.Errorf("%d columns: %q ends a line", width, end)
+					}
+				}
+			}
+		}
 	}
 }
 
@@ -130,17 +145,75 @@ func TestVerdicts(t *testing.T) {
 	half.Close, half.ClosedBy, half.TraceEnd = tracker.CloseHalfClosed, tracker.ByClient, at(110*time.Second)
 	half.Last = mark(9, 0)
 	half.Endpoints[tracker.Server].State = tracker.CloseWait
+	cut := opened("10.0.0.9:1", "10.0.1.5:2", 1, 0) // the capture ends with its last segment
+	cut.Close, cut.ClosedBy, cut.TraceEnd = tracker.CloseHalfClosed, tracker.ByClient, cut.Last.At
+	cut.Endpoints[tracker.Server].State = tracker.CloseWait
+	synAck := opened("10.0.0.9:1", "10.0.1.5:2", 1, 0)
+	synAck.Open, synAck.Close = tracker.OpenHalf, tracker.CloseNone
+	stray := opened("10.0.0.9:1", "10.0.1.5:2", 1, 0)
+	stray.Open, stray.Close = tracker.OpenNone, tracker.CloseNone
+	stray.Endpoints[tracker.Client].Syn, stray.Endpoints[tracker.Server].Syn = 0, 0
 	early := opened("10.0.0.9:1", "10.0.1.5:2", 1, 0)
 	early.Open, early.Close = tracker.OpenMidstream, tracker.CloseOpenAtEnd
 	for want, r := range map[string]*Record{
 		"aborted by the server while closing: rst-late-data (high confidence)":   abortedTalk().r,
 		"closed orderly, client first; client holds TIME_WAIT until 12:02:08Z":   orderlyTalk().r,
-		"never answered: 3 SYNs in 7.1s: syn-unanswered (high confidence)":       unanswered("10.0.0.1:1", "10.0.0.2:2", 5, 0),
+		"never answered: 3 SYNs in 7.1 s: syn-unanswered (high confidence)":      unanswered("10.0.0.1:1", "10.0.0.2:2", 5, 0),
 		"half closed by the client; the server has not closed, silent for 1m50s": half,
+		"half closed by the client; the server has not closed":                   cut,
+		"half open: 1 SYN-ACK in 19.4 ms, and the handshake was never completed": synAck,
+		"no SYN seen: 3 packets of no known connection":                          stray,
 		"still open when the capture ended, opened before the capture":           early,
 	} {
 		if got := Verdict(r); got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// A group says how its connections ended: "by the client" alone could be read as who
+// sent what was found.
+func TestGroupsSayHowTheirConnectionsEnded(t *testing.T) {
+	for want, c := range map[string]cause{
+		"aborted by the server while closing": {end: tracker.CloseAborted, by: tracker.ByServer, phase: tracker.PhaseClosing},
+		"refused by the server":               {end: tracker.CloseRefused, by: tracker.ByServer},
+		"given up by the client":              {end: tracker.CloseTimedOut, by: tracker.ByClient},
+		"client closed first":                 {end: causeEnd(tracker.CloseHalfClosed), by: tracker.ByClient},
+		"both closed at once":                 {end: causeEnd(tracker.CloseOrderly), by: tracker.ByBoth},
+		"":                                    {end: causeEnd(tracker.CloseOpenAtEnd)},
+	} {
+		if got := c.ended(); got != want {
+			t.Errorf("%+v: %q, want %q", c, got, want)
+		}
+	}
+}
+
+// The sentence about the capture and the findings over the trace rest on the same
+// judgement, so they cannot contradict each other.
+func TestQualityAgreesWithTheFindings(t *testing.T) {
+	offload := anomaly.Finding{Kind: anomaly.ChecksumOffload, Evidence: "10.0.0.1: 9 of 9 segments sent have a wrong checksum"}
+	oneWay := anomaly.Finding{Kind: anomaly.OneWayCapture, Evidence: "1 of 3"}
+	for _, c := range []struct {
+		name     string
+		findings []anomaly.Finding
+		oneWay   uint64 // connections found to be
+		grade    Grade
+		want     string
+	}{
+		{"bad checksums of no host in particular", nil, 0, Good, "9 packets with a bad checksum"},
+		{"offload", []anomaly.Finding{offload}, 0, Good, "checksum offload on 1 host (checksums ignored)"},
+		{"a single one of many", nil, 1, Good, "1 connection in one direction only"},
+		{"enough to be told", []anomaly.Finding{oneWay}, 1, Fair, "1 connection in one direction only"},
+		{"most", []anomaly.Finding{oneWay}, 3, Poor, "3 connections in one direction only"},
+	} {
+		n := newTotals()
+		n.connections = 4
+		if c.oneWay > 0 {
+			n.found[anomaly.OneWayCapture] = c.oneWay
+		}
+		grade, why := judgeQuality(&Trace{Findings: c.findings, Summary: tracker.Summary{ChecksumBad: 9}}, &n)
+		if grade != c.grade || !strings.Contains(why, c.want) {
+			t.Errorf("%s: %s: %s; want %s: … %s", c.name, grade, why, c.grade, c.want)
 		}
 	}
 }

@@ -14,7 +14,7 @@ const (
 	numOpens   = int(tracker.OpenMidstream) + 1
 	numCloses  = int(tracker.CloseOpenAtEnd) + 1
 	numClosers = int(tracker.ByUnknown) + 1
-	maxHosts   = 64 // hosts told apart for CLOSE_WAIT, and for bad checksums
+	maxHosts   = 64 // hosts told apart for CLOSE_WAIT
 )
 
 // totals counts what a summary says of all connections. It takes bounded memory
@@ -32,10 +32,9 @@ type totals struct {
 	packets     uint64
 	streamBytes uint64 // distinct octets seen, both directions
 	missing     uint64 // octets acknowledged and never captured
-	checksumBad uint64
-	sums        map[segment.IP]checksums // of hosts with a bad one, the first maxHosts
 	truncated   uint64
-	oneWay      uint64 // connections of which one direction was captured, several packets of it
+	strays      uint64 // records without any SYN that opened nothing
+	abridged    uint64 // connections with more notable segments of a kind than a record keeps
 }
 
 func newTotals() totals {
@@ -43,7 +42,6 @@ func newTotals() totals {
 		found:     map[*anomaly.Kind]uint64{},
 		waits:     newWaits(),
 		closeWait: lingering{hosts: map[segment.IP]lingerers{}},
-		sums:      map[segment.IP]checksums{},
 	}
 }
 
@@ -67,8 +65,6 @@ func (t *totals) add(r *Record) {
 		t.streamBytes += e.StreamBytes
 		t.missing += e.MissingBytes
 		t.truncated += e.TruncatedPackets
-		t.checksumBad += e.ChecksumBad
-		t.addChecksums(c.End(role).IP, e)
 		if e.TimeWait.Held {
 			t.waits.add(c, role)
 		}
@@ -76,39 +72,12 @@ func (t *totals) add(r *Record) {
 			t.closeWait.add(c.End(role).IP, c.TraceEnd-c.Last.At)
 		}
 	}
-	cl, sv := &c.Endpoints[tracker.Client], &c.Endpoints[tracker.Server]
-	if (cl.Packets == 0) != (sv.Packets == 0) && c.Open == tracker.OpenMidstream && cl.Packets+sv.Packets > 2 {
-		t.oneWay++
+	if stray(r) {
+		t.strays++
 	}
-}
-
-// checksums counts what one host sent.
-type checksums struct{ bad, good uint64 }
-
-func (t *totals) addChecksums(ip segment.IP, e *tracker.Endpoint) {
-	if e.ChecksumBad+e.ChecksumGood == 0 {
-		return
+	if c.FactsDropped > 0 {
+		t.abridged++
 	}
-	s, known := t.sums[ip]
-	if !known && (e.ChecksumBad == 0 || len(t.sums) >= maxHosts) {
-		return
-	}
-	t.sums[ip] = checksums{s.bad + e.ChecksumBad, s.good + e.ChecksumGood}
-}
-
-// minOffloaded is how many bad checksums, and no good one, speak for a network card
-// that fills them in later rather than for damage.
-const minOffloaded = 3
-
-// offloaded returns the hosts whose checksums the capture saw unfinished.
-func (t *totals) offloaded() []segment.IP {
-	var hosts []segment.IP
-	for ip, s := range t.sums {
-		if s.good == 0 && s.bad >= minOffloaded {
-			hosts = append(hosts, ip)
-		}
-	}
-	return hosts
 }
 
 // kindCount is a kind of finding with how often it was found.

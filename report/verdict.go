@@ -106,7 +106,10 @@ func ending(r *Record, as wording) string {
 		}
 		s := join("half closed", by)
 		if role, ok := unclosed(r); ok && as == sentence {
-			s += fmt.Sprintf("; the %s has not closed, silent for %s", role, roughSpan(max(r.TraceEnd-r.Last.At, 0)))
+			s += fmt.Sprintf("; the %s has not closed", role)
+			if silent := r.TraceEnd - r.Last.At; silent > 0 {
+				s += ", silent for " + roughSpan(silent)
+			}
 		}
 		return s
 	case tracker.CloseTimedOut:
@@ -141,20 +144,30 @@ func unopened(r *Record, as wording) string {
 	client, server := &r.Endpoints[tracker.Client], &r.Endpoints[tracker.Server]
 	half := r.Open == tracker.OpenHalf
 	switch {
-	case half && as == sentence:
-		return fmt.Sprintf("half open: %s in %s, never acknowledged", counted(server.Syn, "SYN-ACK"), roughSpan(lasted(r.Connection)))
 	case half && as == brief:
 		return "half open"
-	case half:
+	case half && as == cell:
 		return "half open, then silence"
+	case stray(r) && as == sentence:
+		return "no SYN seen: " + counted(client.Packets+server.Packets, "packet") + " of no known connection"
+	case stray(r):
+		return "no SYN seen"
 	case as != sentence:
 		return "never answered"
 	}
-	s := "never answered: " + counted(client.Syn, "SYN")
+	within := ""
 	if d := lasted(r.Connection); d > 0 {
-		s += " in " + roughSpan(d)
+		within = " in " + roughSpan(d)
 	}
-	return s
+	if half {
+		return "half open: " + counted(server.Syn, "SYN-ACK") + within + ", and the handshake was never completed"
+	}
+	return "never answered: " + counted(client.Syn, "SYN") + within
+}
+
+// stray reports whether the record is of segments that belong to no connection: nobody even asked for one.
+func stray(r *Record) bool {
+	return r.Open == tracker.OpenNone && r.Endpoints[tracker.Client].Syn+r.Endpoints[tracker.Server].Syn == 0
 }
 
 func join(what, by string) string {

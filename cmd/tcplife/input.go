@@ -160,7 +160,8 @@ func (r *reading) trace(sum tracker.Summary, findings []anomaly.Finding) *report
 		f := &stats.Files[i]
 		file := report.File{Path: f.Path, Format: f.Format, LinkTypes: f.LinkTypes, Packets: f.Packets, TCP: f.TCP, Size: max(f.Size, 0)}
 		if err := r.trouble(f); err != nil {
-			file.Err = err.Error()
+			file.Err = strings.TrimPrefix(err.Error(), f.Path+": ") // which file is said beside it
+			file.Damaged = f.Damaged
 		}
 		t.Files = append(t.Files, file)
 	}
