@@ -1,11 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tcplife/tcplife/internal/segment"
@@ -41,14 +41,43 @@ func newSelection(connection string, worst int) (*selection, error) {
 	if id := strings.ToLower(connection); strings.Trim(id, "0123456789abcdef") == "" {
 		return &selection{prefix: id}, nil
 	}
-	a, b, ok := strings.Cut(connection, "-")
-	from, errA := netip.ParseAddrPort(a)
-	to, errB := netip.ParseAddrPort(b)
-	if !ok || errA != nil || errB != nil {
+	flow, ok := parsePair(connection)
+	if !ok {
 		return nil, fmt.Errorf("--connection %s: neither the beginning of an ID, such as 9f0c, nor both ends, such as 10.0.0.1:40000-10.0.0.2:443 or [fd00::1]:40000-[fd00::2]:443", connection)
 	}
-	flow, _ := segment.FlowOf(endpoint(from), endpoint(to))
 	return &selection{pair: &flow}, nil
+}
+
+// parsePair reads both ends as this program, a shell user or tcpdump write them:
+// a:p-b:q, "a:p → b:q", "a.p > b.q".
+func parsePair(s string) (segment.Flow, bool) {
+	ends := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" ,-→>", r) })
+	if len(ends) != 2 {
+		return segment.Flow{}, false
+	}
+	from, okFrom := parseEnd(ends[0])
+	to, okTo := parseEnd(strings.TrimSuffix(ends[1], ":")) // tcpdump goes on with a colon
+	if !okFrom || !okTo {
+		return segment.Flow{}, false
+	}
+	flow, _ := segment.FlowOf(from, to)
+	return flow, true
+}
+
+func parseEnd(s string) (segment.Endpoint, bool) {
+	if a, err := netip.ParseAddrPort(s); err == nil {
+		return endpoint(a), true
+	}
+	i := strings.LastIndexByte(s, '.') // 10.0.0.1.443, fd00::1.443
+	if i < 0 {
+		return segment.Endpoint{}, false
+	}
+	ip, err := netip.ParseAddr(s[:i])
+	port, errPort := strconv.ParseUint(s[i+1:], 10, 16)
+	if err != nil || errPort != nil {
+		return segment.Endpoint{}, false
+	}
+	return endpoint(netip.AddrPortFrom(ip, uint16(port))), true
 }
 
 func endpoint(a netip.AddrPort) segment.Endpoint {
@@ -59,11 +88,11 @@ func endpoint(a netip.AddrPort) segment.Endpoint {
 func (s *selection) offer(r report.Record) {
 	switch {
 	case s.worst > 0:
-		if r.Worst() == nil && len(s.picked) >= s.worst {
+		if len(s.picked) == s.worst && report.Worse(&r, &s.picked[s.worst-1]) > 0 {
 			return
 		}
 		s.picked = append(s.picked, r)
-		slices.SortStableFunc(s.picked, worse)
+		slices.SortFunc(s.picked, func(a, b report.Record) int { return report.Worse(&a, &b) })
 		s.picked = s.picked[:min(len(s.picked), s.worst)]
 	case s.pair != nil:
 		if r.Flow == *s.pair {
@@ -79,20 +108,6 @@ func (s *selection) keep(r report.Record) {
 	if len(s.picked) < maxNamed {
 		s.picked = append(s.picked, r)
 	}
-}
-
-// worse puts the worst finding first, then the surer one, then the earlier.
-func worse(a, b report.Record) int {
-	fa, fb := a.Worst(), b.Worst()
-	switch {
-	case fa == nil && fb == nil:
-		return cmp.Compare(a.First.Packet, b.First.Packet)
-	case fa == nil:
-		return 1
-	case fb == nil:
-		return -1
-	}
-	return cmp.Or(cmp.Compare(fa.Severity, fb.Severity), cmp.Compare(fa.Confidence, fb.Confidence), cmp.Compare(a.First.Packet, b.First.Packet))
 }
 
 // result is what was picked, in the order to show it in, or why that is nothing or too much.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,59 @@ func TestAmbiguousPrefix(t *testing.T) {
 		}
 		if _, err := again.result(); err != nil {
 			t.Errorf("a listed ID cannot be chosen: %v", err)
+		}
+	}
+}
+
+// TestSpellingsOfAPair: what this program, ss or tcpdump print can be pasted.
+func TestSpellingsOfAPair(t *testing.T) {
+	want, err := newSelection("10.0.0.1:40000-10.0.0.2:80", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{
+		"10.0.0.2:80-10.0.0.1:40000", "10.0.0.1:40000 → 10.0.0.2:80", "10.0.0.1:40000->10.0.0.2:80",
+		"10.0.0.1:40000 10.0.0.2:80", "10.0.0.1:40000, 10.0.0.2:80", "10.0.0.1.40000 > 10.0.0.2.80", "10.0.0.2.80 > 10.0.0.1.40000:",
+	} {
+		got, err := newSelection(s, 0)
+		if err != nil {
+			t.Error(err)
+		} else if *got.pair != *want.pair {
+			t.Errorf("%s: %v", s, *got.pair)
+		}
+	}
+	for _, s := range []string{"10.0.0.1:40000", "10.0.0.1-10.0.0.2", "10.0.0.1.70000 > 10.0.0.2.80", "a:1-b:2", "10.0.0.1:1-10.0.0.2:2-10.0.0.3:3"} {
+		if _, err := newSelection(s, 0); err == nil {
+			t.Errorf("%s is no pair", s)
+		}
+	}
+}
+
+// TestWorstIsTheTablesOrder: show --worst picks and orders as the table's default does.
+func TestWorstIsTheTablesOrder(t *testing.T) {
+	var all []report.Record
+	for port := range uint16(40) {
+		r := numbered(port)
+		r.Close = tracker.Close(port) % (tracker.CloseOpenAtEnd + 1)
+		r.Endpoints[tracker.Client].PayloadBytes = uint64(port*7) % 5
+		r.First = tracker.Mark{Packet: uint64(port) + 1, At: int64(port)}
+		all = append(all, r)
+	}
+	picks, err := newSelection("", 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range all {
+		picks.offer(all[i*7%len(all)]) // in another order
+	}
+	slices.SortFunc(all, func(a, b report.Record) int { return report.Worse(&a, &b) })
+	got, err := picks.result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range got {
+		if got[i].ID() != all[i].ID() {
+			t.Errorf("place %d: connection of packet %d, want that of packet %d", i+1, got[i].First.Packet, all[i].First.Packet)
 		}
 	}
 }
