@@ -77,7 +77,7 @@ func hold(t *testing.T, s scores) {
 				if beyond[name] != "" {
 					excused++
 				} else {
-					t.Logf("not exact, and a tap could know better: %s", name)
+					t.Logf("not exact, and not among what is beyond a tap: %s", name)
 				}
 			}
 			atLeast(t, "scenarios: endpoints exact of those within reach", score.Exact, score.Endpoints-excused, withinReach)

@@ -27,7 +27,7 @@ const (
 // Demo plays a small incident between real hosts and writes what a tap in the
 // middle saw of it as pcapng. Two clients, 10.77.0.1 and 10.77.0.3, use an
 // application on 10.77.0.2 port 8080 and a database on 10.77.0.4 port 5432;
-// 10.77.0.9 answers nothing. It takes a bit over a minute.
+// 10.77.0.9 answers nothing. It takes over a minute.
 func Demo(out io.Writer, seed uint64) error {
 	n, err := newNet(0, 2*time.Millisecond, nil)
 	if err != nil {
@@ -118,7 +118,7 @@ func (d *demo) play() (err error) {
 		at(30.7+2.3*float64(i), func() { d.neverClosed(client(i)) })
 	}
 	d.talks.Wait()
-	time.Sleep(10 * time.Second)
+	time.Sleep(18 * time.Second) // long enough for the hung connections to look hung
 	return nil
 }
 
@@ -194,7 +194,7 @@ func (d *demo) serverCloses(from *Host) {
 func (d *demo) idleSession() {
 	c, s := d.pair(d.n.Server, d.database,
 		intOption(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
-		intOption(unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15),
+		intOption(unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 11),
 		intOption(unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 5))
 	c.Send(120)
 	s.Recv(120)
@@ -232,19 +232,23 @@ func postHead(length int) string {
 
 const tooLarge = "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n"
 
-// uploadRefused is an upload the server closes without reading it: octets wait
-// in its receive queue, so its close() sends a RST.
+// uploadRefused is an upload the server closes in its midst: octets wait unread in
+// its receive queue, so its close() sends a RST, and more are under way.
 func (d *demo) uploadRefused(from *Host) {
 	c, s := d.pair(from, d.app)
-	head := postHead(40_000)
+	head := postHead(150_000)
 	c.SendText(head)
 	s.Recv(len(head))
-	// The client learns of the reset here or when it reads, as timing has it.
-	_ = c.TrySend(40_000)
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		_ = c.TrySend(150_000) // fails or not, as the reset finds it
+	}()
 	d.pause(20)
 	s.SendText(tooLarge)
 	s.Close()
 	_ = c.TryRecvEOF()
+	<-sent
 	c.Close()
 }
 
