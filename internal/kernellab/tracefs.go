@@ -89,8 +89,9 @@ func startTracer() (t *tracer, err error) {
 			return nil, fmt.Errorf("mount tracefs at %s: %w", tracingRoot, err)
 		}
 	}
+	removeAbandoned()
 	t = &tracer{
-		dir:     filepath.Join(tracingRoot, "instances", fmt.Sprintf("tcplife-%d", os.Getpid())),
+		dir:     fmt.Sprintf("%s%d", instancePrefix, os.Getpid()),
 		formats: map[uint16]traceEvent{},
 		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
@@ -111,6 +112,21 @@ func startTracer() (t *tracer, err error) {
 	}
 	go t.drain()
 	return t, nil
+}
+
+// instancePrefix and a process number make the name of an instance.
+const instancePrefix = tracingRoot + "/instances/tcplife-"
+
+// removeAbandoned removes the instances of labs that were killed: they would go
+// on tracing.
+func removeAbandoned() {
+	instances, _ := filepath.Glob(instancePrefix + "*") // the pattern is sound
+	for _, dir := range instances {
+		pid, err := strconv.Atoi(strings.TrimPrefix(dir, instancePrefix))
+		if err == nil && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+			os.Remove(dir)
+		}
+	}
 }
 
 func (t *tracer) write(name, value string) error {
