@@ -47,7 +47,7 @@ func (c *connection) firstFin(t *Tracker, s *segment.Segment, r *reading, x, y *
 		x.at(SndFin).advance(x.at(SndRst).mark)
 	}
 	x.finPulled = r.ackPlace == ackNew || y.sndUna < y.sndNxt
-	x.queuedFin = y.finEnd != 0 && y.finPulled && r.mark.At-y.fin.first().mark.At < 2*c.roundTrip()
+	x.queuedFin = y.finEnd != 0 && y.finPulled && r.mark.At-y.fin.first().mark.At < 2*c.roundTrip()+firstResend
 	got, fin := x.at(RcvFin), x.at(SndFin)
 	unaware := y.finEnd != 0 && r.ack < y.finEnd // it sent its FIN without the peer's (R4), whatever overtook it
 	stoodBehind := x.ackedFinAt >= r.end && c.sentAgain(s, r, x)

@@ -55,6 +55,9 @@ const (
 	// minResend: the same control segment again sooner than this is the network's copy, not
 	// a retransmission; no timer in use is shorter (Linux's 200 ms minimum less its jitter).
 	minResend = int64(150 * time.Millisecond)
+	// firstResend: a FIN whose first copy was lost before the tap comes again after this, at a
+	// sender with the shortest timers in use.
+	firstResend = int64(250 * time.Millisecond)
 	// startGrace: a connection that seems to begin at its SYN-ACK this long after the
 	// trace began lost its SYN to the capture, not to the trace's beginning.
 	startGrace = int64(3 * time.Second)

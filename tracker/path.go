@@ -267,11 +267,12 @@ func (c *connection) certainty(s step, d segment.Direction, from State) Certaint
 		}
 		return Inferred
 	case SndFin:
-		if from == CloseWait && e.queuedFin {
-			return Assumed // close() may have come before the peer's FIN, while data were in the way
-		}
-		if c.ends[d.Reverse()].stats.Packets == 0 {
-			return Assumed // a FIN of the peer would not have been captured
+		switch {
+		case c.ends[d.Reverse()].stats.Packets == 0, // a FIN of the peer would not have been captured
+			from == CloseWait && e.queuedFin: // close() may have come before the peer's FIN, while data were in the way
+			return Assumed
+		case from == CloseWait:
+			return Inferred // the FIN is observed; that the peer's had come before, its ACK number says
 		}
 	case RcvFin:
 		if e.queuedFin && !e.crossedFins() || e.gotLateFin || e.crossedFins() && c.closeTogether(e, RcvFin, RcvAckFin) {
