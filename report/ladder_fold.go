@@ -123,8 +123,16 @@ func fold(in LadderInput, all bool) []ladderItem {
 func lines(in LadderInput) []ladderItem {
 	r := in.Record
 	steps := map[uint64][]tracker.Transition{}
+	var reached [2]uint64 // the packet of each endpoint's step before
 	for _, t := range r.Transitions {
-		steps[t.Packet] = append(steps[t.Packet], t)
+		// What crossed on the wire was dated by its passing the tap: CLOSING by the peer's FIN,
+		// which may have passed before the own one. States are read downward all the same.
+		packet := t.Packet
+		if packet > 0 {
+			packet = max(packet, reached[t.Role])
+			reached[t.Role] = packet
+		}
+		steps[packet] = append(steps[packet], t)
 	}
 	found := findingsByPacket(in)
 	facts := map[uint64][]*tracker.Fact{}

@@ -125,7 +125,7 @@ var factPhrases = map[tracker.FactKind]func(f *tracker.Fact) string{
 	tracker.FactAckIgnored:        constant("the handshake's ACK was not taken"),
 	tracker.FactBadChecksum:       constant("bad checksum: taken as lost"),
 	tracker.FactRetracted: func(f *tracker.Fact) string {
-		return fmt.Sprintf("shows that the step to %s at #%d never happened", f.To, f.Cause.Packet)
+		return fmt.Sprintf("shows that the %s never went to %s at #%d", f.Role, f.To, f.Cause.Packet)
 	},
 }
 

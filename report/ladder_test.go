@@ -132,6 +132,28 @@ func TestLadder(t *testing.T) {
 	}
 }
 
+// The states of an end are read downward: CLOSING by a FIN that passed the tap before
+// the own one stands below FIN_WAIT_1 all the same.
+func TestStatesStandInTheirOrder(t *testing.T) {
+	c := &talk{r: opened("10.0.0.7:40112", "10.0.1.5:8080", 1, 0)}
+	ms := time.Millisecond
+	c.r.Transitions = append(c.r.Transitions,
+		step(tracker.Client, tracker.Established, tracker.FinWait1, tracker.SndFin, tracker.Observed, 4, 50*ms),
+		step(tracker.Server, tracker.Established, tracker.FinWait1, tracker.SndFin, tracker.Observed, 5, 60*ms),
+		step(tracker.Server, tracker.FinWait1, tracker.Closing, tracker.RcvFin, tracker.Assumed, 4, 50*ms),
+	)
+	c.handshake()
+	c.say(4, 50*ms, tracker.Client, segment.FIN|segment.ACK, 1, 1, 0, 0)
+	c.say(5, 60*ms, tracker.Server, segment.FIN|segment.ACK, 1, 1, 0, 0)
+	var out bytes.Buffer
+	if err := Ladder(&out, LadderInput{Record: c.r, Rows: c.rows}, LadderOptions{Width: 100}); err != nil {
+		t.Fatal(err)
+	}
+	if wait, closing := strings.LastIndex(out.String(), "FIN_WAIT_1"), strings.Index(out.String(), "CLOSING"); closing < wait || wait < 0 {
+		t.Errorf("CLOSING above FIN_WAIT_1:\n%s", out.String())
+	}
+}
+
 func TestColouredLadderIsThePlainOne(t *testing.T) {
 	talk := abortedTalk()
 	var plain, colour bytes.Buffer
