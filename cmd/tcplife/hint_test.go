@@ -22,6 +22,23 @@ func TestNearest(t *testing.T) {
 	}
 }
 
+// TestNearestSlug: a mistyped finding is found in the whole catalogue.
+func TestNearestSlug(t *testing.T) {
+	for typed, want := range map[string]string{
+		"rst-late-data":              "rst-late-data",
+		"rst-late-dta":               "rst-late-data",
+		"rst-latedata":               "rst-late-data",
+		"syn-unansweredd":            "syn-unanswered",
+		"tw-resue":                   "tw-reuse",
+		"xyz":                        "",
+		"completely-different-words": "",
+	} {
+		if got := nearest(typed, slugs()); got != want {
+			t.Errorf("nearest(%q) = %q, want %q", typed, got, want)
+		}
+	}
+}
+
 func TestDistance(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
