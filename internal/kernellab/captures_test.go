@@ -20,10 +20,10 @@ type floor struct {
 
 // floors are those of every group of scores.
 var floors = map[string]floor{
-	"scenarios":   {exact: 95, owner: 98},
-	"chaos_clean": {exact: 98, owner: 99},
-	"chaos_loss1": {exact: 96, owner: 98},
-	"chaos_loss5": {exact: 94, owner: 96},
+	"scenarios":   {exact: 96, owner: 99},
+	"chaos_clean": {exact: 100, owner: 100},
+	"chaos_loss1": {exact: 99, owner: 99},
+	"chaos_loss5": {exact: 96, owner: 99},
 }
 
 // beyond are the endpoints of the scenarios that no tap at that point can get
@@ -43,24 +43,24 @@ var beyond = map[string]string{
 }
 
 // withinReach is the floor of the scenarios' endpoints that are not beyond, percent.
-const withinReach = 98
+const withinReach = 99
 
 // What a host's own path in its own capture must reach: exact paths in percent,
 // time errors in seconds.
 const (
 	ownExact  = 99
 	ownMedian = 50e-6
-	ownP99    = 5e-3
+	ownP99    = 1e-3
 )
 
 // TestCaptures holds the tracker to what the kernels of these captures did. With
 // -v it prints the scores and both paths of every endpoint that is not exact.
 func TestCaptures(t *testing.T) {
-	hold(t, scoreFolder(t, captures))
+	hold(t, scoreFolder(t, captures), 0)
 }
 
-// hold reports the scores and fails below the floors.
-func hold(t *testing.T, s scores) {
+// hold reports the scores and fails below the floors, less some percent.
+func hold(t *testing.T, s scores, slack float64) {
 	t.Helper()
 	for _, group := range slices.Sorted(maps.Keys(s.everywhere)) {
 		score := s.everywhere[group]
@@ -69,8 +69,8 @@ func hold(t *testing.T, s scores) {
 			t.Log(line)
 		}
 		want := floors[group]
-		atLeast(t, group+": endpoints exact", score.Exact, score.Endpoints, want.exact)
-		atLeast(t, group+": TIME_WAIT owner", score.OwnerRight, score.Connections, want.owner)
+		atLeast(t, group+": endpoints exact", score.Exact, score.Endpoints, want.exact-slack)
+		atLeast(t, group+": TIME_WAIT owner", score.OwnerRight, score.Connections, want.owner-slack)
 		if group == "scenarios" {
 			excused := 0
 			for _, name := range score.Inexact {
@@ -80,9 +80,9 @@ func hold(t *testing.T, s scores) {
 					t.Logf("not exact, and not among what is beyond a tap: %s", name)
 				}
 			}
-			atLeast(t, "scenarios: endpoints exact of those within reach", score.Exact, score.Endpoints-excused, withinReach)
+			atLeast(t, "scenarios: endpoints exact of those within reach", score.Exact, score.Endpoints-excused, withinReach-slack)
 		}
-		atLeast(t, group+": connections found", score.Found, score.Connections, 99)
+		atLeast(t, group+": connections found", score.Found, score.Connections, 99-slack)
 		if score.Invented > 0 {
 			t.Errorf("%s: %d connections invented", group, score.Invented)
 		}

@@ -27,5 +27,7 @@ func TestLab(t *testing.T) {
 	if err := kernellab.Write(dir, results); err != nil {
 		t.Fatal(err)
 	}
-	hold(t, scoreFolder(t, dir))
+	// Every run plays other connections, and some of them hide more than others.
+	const luck = 2
+	hold(t, scoreFolder(t, dir), luck)
 }
