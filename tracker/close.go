@@ -38,31 +38,39 @@ func (c *connection) firstFin(t *Tracker, s *segment.Segment, r *reading, x, y *
 	}
 	x.finEnd = r.end
 	x.sndNxt = max(x.sndNxt, r.end)
-	x.at(SndFin).set(r.mark, observed)
 	x.stats.FinSent = r.mark
-	if r.stale { // overtaken on the wire
-		x.at(SndFin).advance(x.fresh)
-	}
-	if x.has(SndRst) {
-		x.at(SndFin).advance(x.at(SndRst).mark)
-	}
 	x.finPulled = r.ackPlace == ackNew || y.sndUna < y.sndNxt
 	x.queuedFin = y.finEnd != 0 && y.finPulled && r.mark.At-y.fin.first().mark.At < 2*c.roundTrip()+firstResend
-	got, fin := x.at(RcvFin), x.at(SndFin)
-	unaware := y.finEnd != 0 && r.ack < y.finEnd // it sent its FIN without the peer's (R4), whatever overtook it
-	stoodBehind := x.ackedFinAt >= r.end && c.sentAgain(s, r, x)
-	if got.grade == confirmed && got.order < fin.order && (unaware || stoodBehind) {
-		// Either the FIN was overtaken, or a first copy was lost before the tap: x stood behind it already when it
-		// acknowledged the peer's. The FINs crossed.
-		fin.order, fin.mark.At = got.order-1, min(fin.mark.At, got.mark.At)
-		if stoodBehind {
-			fin.grade = confirmed
-		}
-	}
+	c.dateFin(s, r, x, y)
 	if x.stream.Contiguous(r.end - 1) {
 		y.at(RcvFin).set(r.mark, provisional)
 	} else {
 		c.note(t, s.Dir, Fact{Kind: FactFinWithHole, Mark: r.mark, Bytes: r.data.Start - x.stream.Next()})
+	}
+}
+
+// dateFin places the sending of x's first captured FIN among x's other steps (R1, R4).
+func (c *connection) dateFin(s *segment.Segment, r *reading, x, y *endpoint) {
+	fin := x.at(SndFin)
+	fin.set(r.mark, observed)
+	if r.stale { // overtaken on the wire
+		fin.advance(x.fresh)
+	}
+	if x.has(SndRst) {
+		fin.advance(x.at(SndRst).mark)
+	}
+	got := x.at(RcvFin)
+	if got.grade != confirmed || got.order >= fin.order {
+		return
+	}
+	// x acknowledged the peer's FIN before this passed. The FINs crossed all the same if this one, overtaken,
+	// does not know the peer's; or if x stood behind its FIN already then: a first copy was lost before the tap.
+	stoodBehind := x.ackedFinAt >= r.end && c.sentAgain(s, r, x)
+	if r.ack < y.finEnd || stoodBehind {
+		fin.order, fin.mark.At = got.order-1, min(fin.mark.At, got.mark.At)
+		if stoodBehind {
+			fin.grade = confirmed
+		}
 	}
 }
 

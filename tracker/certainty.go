@@ -1,0 +1,62 @@
+package tracker
+
+import "github.com/tcplife/tcplife/internal/segment"
+
+// certainty grades a transition.
+func (c *connection) certainty(s step, d segment.Direction, from State) Certainty {
+	e := &c.ends[d]
+	switch s.event {
+	case SndRst:
+		// A bare RST could be anybody's; one with the right ACK number needs the connection.
+		if e.ownReset > 0 && c.facts[e.ownReset-1].Reset.Form == FormActive {
+			return Observed
+		}
+		return Inferred
+	case SndFin:
+		switch {
+		case c.ends[d.Reverse()].stats.Packets == 0, // a FIN of the peer would not have been captured
+			from == CloseWait && e.queuedFin: // close() may have come before the peer's FIN, while data were in the way
+			return Assumed
+		case from == CloseWait:
+			return Inferred // the FIN is observed; that the peer's had come before, its ACK number says
+		}
+	case RcvFin:
+		if e.queuedFin && !e.crossedFins() || e.gotLateFin || e.crossedFins() && c.closeTogether(e, RcvFin, RcvAckFin) {
+			return Assumed
+		}
+	case RcvAckFin:
+		switch {
+		case e.has(RcvFin) && e.gotFinAck >= e.finEnd && !e.gotLateFin && s.order == e.at(RcvFin).order:
+			// One segment brought both: whatever is certain of its FIN is of its ACK.
+		case e.crossedFins() && c.closeTogether(e, RcvAckFin, RcvFin), e.gotLateFin,
+			c.closeTogether(e, RcvAckFin, RcvRst), c.closeTogether(e, RcvAckFin, SndRst):
+			return Assumed // which of the two came first, the tap cannot know
+		case from != LastAck && s.grade == provisional && c.cutAt-s.mark.At > answerWithin:
+			return Inferred // it would have sent its FIN again
+		}
+	default:
+	}
+	switch s.grade {
+	case observed:
+		return Observed
+	case confirmed:
+		return Inferred
+	default:
+		return Assumed
+	}
+}
+
+// crossedFins reports whether e sent its FIN without having the peer's.
+func (e *endpoint) crossedFins() bool {
+	return e.has(SndFin) && e.has(RcvFin) && e.at(SndFin).order < e.at(RcvFin).order && e.gotFinAck < e.finEnd
+}
+
+// closeTogether reports whether two events of e lie closer than a round trip, so that the wire
+// behind the tap may have exchanged them.
+func (c *connection) closeTogether(e *endpoint, a, b Event) bool {
+	if !e.has(a) || !e.has(b) {
+		return false
+	}
+	gap := e.at(a).mark.At - e.at(b).mark.At
+	return max(gap, -gap) < c.roundTrip()
+}
