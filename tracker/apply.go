@@ -224,6 +224,7 @@ func (c *connection) carrySyn(t *Tracker, s *segment.Segment, x *endpoint) {
 	x.stats.PayloadBytes += uint64(s.PayloadLen)
 	x.stats.StreamBytes += uint64(added.New)
 	x.sndNxt = max(x.sndNxt, 1+int64(s.PayloadLen))
+	c.dataCount = min(2, c.dataCount+1)
 }
 
 // carry takes the payload of an acceptable segment.
@@ -248,9 +249,7 @@ func (c *connection) carry(t *Tracker, s *segment.Segment, r *reading, x, y *end
 	x.sndNxt = max(x.sndNxt, r.data.End)
 	x.dataEnd = max(x.dataEnd, r.data.End)
 	if added.New > 0 {
-		if c.dataCount < 2 {
-			c.dataCount++
-		}
+		c.dataCount = min(2, c.dataCount+1)
 		x.newDataAt = r.mark
 	}
 	var note Note
@@ -312,6 +311,7 @@ func (c *connection) acknowledge(t *Tracker, s *segment.Segment, r *reading, x, 
 		}
 		if x.ahead != 0 && r.ack >= x.ahead {
 			y.sndNxt = r.ack
+			c.dataCount = 2
 			note = c.advanceUna(t, s, r, x, y)
 		} else {
 			x.ahead = r.ack
@@ -343,6 +343,7 @@ func (c *connection) advanceUna(t *Tracker, s *segment.Segment, r *reading, x, y
 	}
 	if unseen := y.stream.Ack(upTo); unseen > 0 {
 		y.stats.UnseenAcks++
+		c.dataCount = 2
 		c.note(t, s.Dir, Fact{Kind: FactAckOfUnseen, Mark: r.mark, Bytes: unseen})
 		return NoteUnseenAck
 	}

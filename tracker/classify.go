@@ -89,7 +89,7 @@ func classify(s *segment.Segment, x, y *endpoint) reading {
 	}
 
 	control := s.Flags&(segment.SYN|segment.FIN|segment.RST) != 0
-	if !control && s.PayloadLen <= 1 && r.pos == x.sndNxt-1 && x.finEnd == 0 && s.Flags.Has(segment.ACK) && x.sndNxt > 1 {
+	if !control && s.PayloadLen <= 1 && r.pos == x.sndNxt-1 && x.finEnd == 0 && s.Flags.Has(segment.ACK) && x.sndNxt > 0 {
 		// RFC 9293 3.8.4: SEG.SEQ = SND.NXT-1, with or without one garbage octet.
 		switch {
 		case y.wnd == 0 && y.acked:

@@ -145,4 +145,3 @@ func (c *connection) joined(e, peer *endpoint) (milestone, bool) {
 	m.order = before(c.first)
 	return m, true
 }
-

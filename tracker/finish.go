@@ -23,7 +23,7 @@ func (c *connection) record(t *Tracker) *Connection {
 	r.Open = o.open()
 	r.Close, r.ClosedBy = o.close(r.Open)
 	if r.Close != CloseOpenAtEnd {
-		r.Phase = o.phase(r.Close)
+		r.Phase = o.phase(r.Open, r.Close)
 	}
 	if r.Open == OpenRefused {
 		r.Closed = c.refusedBy

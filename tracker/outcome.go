@@ -185,7 +185,7 @@ func (o *outcome) firstCloser() Closer {
 }
 
 // phase says how far the conversation had come when the step was taken that ended it.
-func (o *outcome) phase(cl Close) Phase {
+func (o *outcome) phase(opened Open, cl Close) Phase {
 	c := o.c
 	if cl == CloseAborted || cl == CloseRefused || cl == CloseTimedOut {
 		for i := range c.facts {
@@ -193,6 +193,9 @@ func (o *outcome) phase(cl Close) Phase {
 				return f.Reset.Phase
 			}
 		}
+	}
+	if opened == OpenNone && !c.sawStart {
+		return NoPhase // stray segments
 	}
 	if c.finPhase != NoPhase {
 		return c.finPhase

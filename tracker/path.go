@@ -114,4 +114,3 @@ func (c *connection) expireTimeWait(p *path, now int64) {
 	p.orders = append(p.orders, 1<<62)
 	p.state = Closed
 }
-
