@@ -164,8 +164,12 @@ func (c *cursor) fileError(err error) error {
 		if len(c.packing) > 0 {
 			unit = " (decompressed)"
 		}
-		fe.Err = fmt.Errorf("%w in a block at offset %d%s; the file is damaged from here (%s read)",
-			d.err, d.offset, unit, packets(c.read))
+		const rest = "the file is damaged from here"
+		if errors.Is(d.err, ErrCutShort) {
+			fe.Err = fmt.Errorf("%w in a block at offset %d%s; %s (%s read)", d.err, d.offset, unit, rest, packets(c.read))
+		} else {
+			fe.Err = fmt.Errorf("block at offset %d%s: %w; %s (%s read)", d.offset, unit, d.err, rest, packets(c.read))
+		}
 		return fe
 	}
 	fe.Packet = c.read + 1

@@ -161,7 +161,7 @@ func (r *pcapReader) next(rec *record) error {
 		captured, wire = wire, captured
 	}
 	if captured > maxRecord {
-		return &damageError{offset: offset, err: fmt.Errorf("record promises %d bytes", captured)}
+		return &damageError{offset: offset, err: fmt.Errorf("record promises %d bytes; expected at most %d", captured, maxRecord)}
 	}
 	n := r.header + int(captured)
 	p, err := r.b.peek(n)

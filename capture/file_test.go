@@ -79,19 +79,19 @@ func TestCompression(t *testing.T) {
 	half := len(plain) / 2
 	tests := []struct {
 		name string
-		make func() []byte
+		make func(t *testing.T) []byte
 	}{
-		{"gzip", func() []byte { return gzipped(t, plain) }},
-		{"zstd", func() []byte { return zstded(t, plain) }},
-		{"lz4", func() []byte { return lz4ed(t, plain) }},
-		{"bzip2", func() []byte { return bzip2ed(t, plain) }},
-		{"gzip, gzip", func() []byte { return gzipped(t, gzipped(t, plain)) }},
-		{"zstd, gzip", func() []byte { return gzipped(t, zstded(t, plain)) }},
-		{"gzip", func() []byte { return join(gzipped(t, plain[:half]), gzipped(t, plain[half:])) }},
+		{"gzip", func(t *testing.T) []byte { return gzipped(t, plain) }},
+		{"zstd", func(t *testing.T) []byte { return zstded(t, plain) }},
+		{"lz4", func(t *testing.T) []byte { return lz4ed(t, plain) }},
+		{"bzip2", func(t *testing.T) []byte { return bzip2ed(t, plain) }},
+		{"gzip, gzip", func(t *testing.T) []byte { return gzipped(t, gzipped(t, plain)) }},
+		{"zstd, gzip", func(t *testing.T) []byte { return gzipped(t, zstded(t, plain)) }},
+		{"gzip", func(t *testing.T) []byte { return join(gzipped(t, plain[:half]), gzipped(t, plain[half:])) }},
 	}
 	for i, test := range tests {
 		t.Run(fmt.Sprint(i, test.name), func(t *testing.T) {
-			segs, st := readBytes(t, test.make())
+			segs, st := readBytes(t, test.make(t))
 			want := "pcap (µs, little endian), " + test.name
 			if len(segs) != 2 || st.Files[0].Format != want || st.Files[0].Err != nil {
 				t.Errorf("got %d segments, format %q (want %q), error %v", len(segs), st.Files[0].Format, want, st.Files[0].Err)
@@ -140,7 +140,7 @@ func TestDamage(t *testing.T) {
 		{"cut in the first record", good[:30], 0, true, ErrCutShort, ": cut short in packet 1 at offset 24"},
 		{"cut in a header", good[:24+record+9], 1, true, ErrCutShort, fmt.Sprintf(": cut short in packet 2 at offset %d", 24+record)},
 		{"cut in data", good[:len(good)-1], 1, true, ErrCutShort, fmt.Sprintf(": cut short in packet 2 at offset %d", 24+record)},
-		{"promise", promise, 2, true, nil, fmt.Sprintf(": packet 3 at offset %d: record promises 4294967295 bytes; the file is damaged from here (2 packets read)", len(good))},
+		{"promise", promise, 2, true, nil, fmt.Sprintf(": packet 3 at offset %d: record promises 4294967295 bytes; expected at most 16777216; the file is damaged from here (2 packets read)", len(good))},
 		{"gzip cut", gzipped(t, good)[:40], 0, true, ErrCutShort, ": cut short in packet 1 at offset 24 (decompressed)"},
 		{"gzip corrupt", corrupt, 2, true, nil, fmt.Sprintf(": packet 3 at offset %d (decompressed): gzip data: gzip: invalid checksum; the file is damaged from here (2 packets read)", len(good))},
 		{"pcapng cut between packets", ng.b[:len(ng.b)-2], 1, true, ErrCutShort, fmt.Sprintf(": cut short in a block at offset %d; the file is damaged from here (1 packet read)", len(ng.b)-24)},

@@ -96,7 +96,7 @@ func (r *pcapngReader) block(rec *record) (isPacket bool, err error) {
 	kind, length := r.order.u32(h), r.order.u32(h[4:])
 	packet := isPacketBlock(kind)
 	if length < minBlock || length%4 != 0 {
-		return false, r.damage(offset, packet, fmt.Errorf("block promises a length of %d", length))
+		return false, r.damage(offset, packet, fmt.Errorf("promises a length of %d; expected a multiple of 4, at least %d", length, minBlock))
 	}
 	if !packet && kind != blockInterface && kind != blockStatistics {
 		if err := r.b.skip(int64(length)); err != nil {
@@ -105,14 +105,14 @@ func (r *pcapngReader) block(rec *record) (isPacket bool, err error) {
 		return false, nil
 	}
 	if length > maxBlock {
-		return false, r.damage(offset, packet, fmt.Errorf("record promises %d bytes", length))
+		return false, r.damage(offset, packet, fmt.Errorf("promises a length of %d; expected at most %d", length, maxBlock))
 	}
 	p, err := r.b.peek(int(length))
 	if err != nil {
 		return false, r.endedInside(offset, packet, err)
 	}
 	if again := r.order.u32(p[length-4:]); again != length {
-		return false, r.damage(offset, packet, fmt.Errorf("block of length %d ends with length %d", length, again))
+		return false, r.damage(offset, packet, fmt.Errorf("begins with length %d and ends with length %d", length, again))
 	}
 	body := p[8 : length-4]
 	switch kind {

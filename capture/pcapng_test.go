@@ -92,7 +92,7 @@ func TestPcapngDamage(t *testing.T) {
 		},
 		{
 			"block longer than the bound", func(w *ngWriter) { w.b = append(w.b, 6, 0, 0, 0, 0xfc, 0xff, 0xff, 0xff, 0, 0, 0, 0) },
-			fmt.Sprintf("packet 2 at offset %d: record promises 4294967292 bytes; the file is damaged from here (1 packet read)", at),
+			fmt.Sprintf("packet 2 at offset %d: promises a length of 4294967292; expected at most 16842752; the file is damaged from here (1 packet read)", at),
 		},
 		{
 			"unknown block longer than the file", func(w *ngWriter) { w.b = append(w.b, 99, 0, 0, 0, 0xfc, 0xff, 0xff, 0xff, 0, 0, 0, 0) },
@@ -100,11 +100,11 @@ func TestPcapngDamage(t *testing.T) {
 		},
 		{
 			"block of length 0", func(w *ngWriter) { w.b = append(w.b, make([]byte, 12)...) },
-			fmt.Sprintf("block promises a length of 0 in a block at offset %d; the file is damaged from here (1 packet read)", at),
+			fmt.Sprintf("block at offset %d: promises a length of 0; expected a multiple of 4, at least 12; the file is damaged from here (1 packet read)", at),
 		},
 		{
 			"lengths that differ", func(w *ngWriter) { w.enhanced(0, 1, f); w.b[len(w.b)-4]++ },
-			fmt.Sprintf("packet 2 at offset %d: block of length 108 ends with length 109; the file is damaged from here (1 packet read)", at),
+			fmt.Sprintf("packet 2 at offset %d: begins with length 108 and ends with length 109; the file is damaged from here (1 packet read)", at),
 		},
 		{
 			"more data than the block", func(w *ngWriter) { w.enhanced(0, 1, f); w.b[at+20] = 200 },
@@ -112,11 +112,11 @@ func TestPcapngDamage(t *testing.T) {
 		},
 		{
 			"byte order", func(w *ngWriter) { w.section(); w.b[at+8] ^= 1 },
-			fmt.Sprintf("section with byte-order magic 0x1a2b3c4c; expected 0x1a2b3c4d in a block at offset %d; the file is damaged from here (1 packet read)", at),
+			fmt.Sprintf("block at offset %d: section with byte-order magic 0x1a2b3c4c; expected 0x1a2b3c4d; the file is damaged from here (1 packet read)", at),
 		},
 		{
 			"clock", func(w *ngWriter) { w.iface(1, 0, ngOption{optionIfTsresol, []byte{40}}) },
-			fmt.Sprintf("interface with a time resolution of 0x28, finer than 64 bits can tell in a block at offset %d; the file is damaged from here (1 packet read)", at),
+			fmt.Sprintf("block at offset %d: interface with a time resolution of 0x28, finer than 64 bits can tell; the file is damaged from here (1 packet read)", at),
 		},
 	}
 	for _, test := range tests {
