@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -64,6 +65,9 @@ directory of them; or - for standard input. Several are merged in time order.`,
 			if err := commandHint(cmd, args); err != nil {
 				return err
 			}
+			if !cmd.Flags().Changed("format") {
+				flags.format.value = formatOf(flags.output)
+			}
 			return analyze(cmd.Context(), std, args, &flags)
 		},
 	}
@@ -74,7 +78,7 @@ directory of them; or - for standard input. Several are merged in time order.`,
 
 	f := cmd.Flags()
 	f.SortFlags = false
-	addChoice(cmd, &flags.format, "format", "how to print")
+	addChoice(cmd, &flags.format, "format", "how to print, if the name of --output does not tell")
 	f.StringVarP(&flags.output, "output", "o", "", "write the results to this `file`, whole or not at all")
 	f.BoolVar(&flags.all, "all", false, "all connections in the table, not only the first")
 	f.IntVar(&flags.limit, "limit", report.DefaultLimit, "how many connections (`n`) the table has")
@@ -86,6 +90,21 @@ directory of them; or - for standard input. Several are merged in time order.`,
 	cmd.AddCommand(newShow(std), newExplain(std), newVersion(std), newMan())
 	cmd.SetHelpCommand(newHelp())
 	return cmd
+}
+
+// formatOf is the format that the name of a file for the results promises: who
+// writes x.json does not want a table in it.
+func formatOf(path string) string {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".json", ".jsonl", ".ndjson":
+		return "json"
+	case ".csv":
+		return "csv"
+	case ".md", ".markdown":
+		return "markdown"
+	default:
+		return formats[0]
+	}
 }
 
 func severityNames() []string {
