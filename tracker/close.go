@@ -42,7 +42,7 @@ func (c *connection) firstFin(t *Tracker, s *segment.Segment, r *reading, x, y *
 	x.finPulled = r.ackPlace == ackNew || y.sndUna < y.sndNxt
 	x.queuedFin = y.finEnd != 0 && y.finPulled && r.mark.At-y.fin.first().mark.At < 2*c.roundTrip()+firstResend
 	c.dateFin(s, r, x, y)
-	if x.stream.Contiguous(r.end - 1) {
+	if x.wholeUpTo(r.end - 1) {
 		y.at(RcvFin).set(r.mark, provisional)
 	} else {
 		c.note(t, s.Dir, Fact{Kind: FactFinWithHole, Mark: r.mark, Bytes: r.data.Start - x.stream.Next()})
@@ -101,7 +101,7 @@ func (c *connection) finAgain(t *Tracker, s *segment.Segment, r *reading, x, y *
 	if !networkCopy {
 		x.refuteFinAck(r.mark, c.roundTrip())
 	}
-	if got := y.at(RcvFin); got.grade != confirmed && x.stream.Contiguous(x.finEnd-1) {
+	if got := y.at(RcvFin); got.grade != confirmed && x.wholeUpTo(x.finEnd-1) {
 		got.set(r.mark, provisional)
 	}
 }
@@ -192,7 +192,7 @@ func (c *connection) fillBelowFin(r *reading, x, y *endpoint) {
 		return
 	}
 	x.filler = r.mark
-	if got := y.at(RcvFin); !got.happened() && x.stream.Contiguous(x.finEnd-1) {
+	if got := y.at(RcvFin); !got.happened() && x.wholeUpTo(x.finEnd-1) {
 		got.set(r.mark, provisional)
 	}
 }

@@ -127,6 +127,9 @@ func (e *endpoint) begin(base seq.Num, isn bool) {
 // position unwraps a sequence number of this end's stream.
 func (e *endpoint) position(n seq.Num) int64 { return n.Unwrap(e.base, e.sndNxt) }
 
+// wholeUpTo reports whether every octet below end was seen, or acknowledged: a FIN there is in sequence.
+func (e *endpoint) wholeUpTo(end int64) bool { return e.stream.Next() >= end }
+
 // wasReset reports whether it took part in an effective RST.
 func (e *endpoint) wasReset() bool { return e.has(SndRst) || e.has(RcvRst) }
 

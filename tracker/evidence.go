@@ -104,7 +104,7 @@ func (c *connection) settled(event Event, e, peer *endpoint) bool {
 		// A FIN is answered at once or within a delayed ACK. It did not arrive if it was sent
 		// again in vain, or if its receiver went on unaware of it.
 		again := peer.fin.n > 1 && peer.fin.last().mark.At-peer.fin.first().mark.At >= minResend
-		return !again && e.unaware.At-m.mark.At <= c.roundTrip()
+		return !again && e.unaware.At-m.mark.At <= c.roundTrip()*3/2 // what waits in its queues comes later still
 	case RcvAckSyn:
 		return c.tookAck(e, peer)
 	default:

@@ -147,6 +147,7 @@ func (c *connection) resetAfterFin(s *segment.Segment, r *reading, x, y *endpoin
 	got := x.at(RcvFin)
 	switch {
 	case got.grade == confirmed:
+	case x.has(RcvRst) && !s.Flags.Has(segment.ACK): // a RST behind the FIN closed it: that there is no socket now tells nothing
 	case s.Flags.Has(segment.ACK) && r.ack >= y.finEnd:
 		c.confirmFin(s, x, y)
 	default:
