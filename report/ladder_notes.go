@@ -103,9 +103,9 @@ var factPhrases = map[tracker.FactKind]func(f *tracker.Fact) string{
 	tracker.FactHalfCloseData: constant("data after the peer's FIN"),
 	tracker.FactDataAfterPeerFin: func(f *tracker.Fact) string {
 		if f.Cause.Seen() {
-			return fmt.Sprintf("still sending after the FIN #%d", f.Cause.Packet)
+			return fmt.Sprintf("data after the FIN #%d", f.Cause.Packet)
 		}
-		return "still sending after the FIN"
+		return "data after the FIN"
 	},
 	tracker.FactRst:          resetPhrase,
 	tracker.FactAckOfUnseen:  sized("acknowledges %s that were not captured"),
@@ -162,7 +162,7 @@ func resetPhrase(f *tracker.Fact) string {
 		return "RST looked effective, but its receiver went on"
 	case tracker.EffectClosed:
 		if f.Reset.Form == tracker.FormReply {
-			return "RST in the form of an answer"
+			return "RST as an answer"
 		}
 	}
 	return ""

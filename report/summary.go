@@ -256,7 +256,7 @@ func timeWaits(w *waits) string {
 	s += where
 	switch {
 	case top.count == 1:
-	case top.peak == top.count && top.peak*1000 < EphemeralPorts:
+	case top.peak == top.count && (top.role == tracker.Server || top.peak*1000 < EphemeralPorts):
 		s += ", all at once"
 	case top.role == tracker.Client && top.peak*1000 >= EphemeralPorts: // enough of them to be worth a thought
 		s += fmt.Sprintf(", at most %s at once: %s of its ports", grouped(top.peak), share(top.peak, EphemeralPorts))
