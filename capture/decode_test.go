@@ -72,6 +72,8 @@ func ways(syn []byte) []way {
 		{"priority tag", 1, ether(etherVLAN, vlan(0xe000, etherIPv4, v4)), [2]uint16{}},
 		{"802.1ad", 1, ether(etherQinQ, vlan(7, etherVLAN, vlan(8, etherIPv6, v6))), [2]uint16{7, 8}},
 		{"three tags", 1, ether(etherQinQOld, vlan(7, etherVLAN, vlan(8, etherVLAN, vlan(9, etherIPv4, v4)))), [2]uint16{7, 8}},
+		{"Cisco MetaData", 1, ether(etherCiscoMeta, join([]byte{1, 1, 0, 1, 0, 2}, u16(etherIPv4), v4)), [2]uint16{}},
+		{"Cisco MetaData, two options", 1, ether(etherCiscoMeta, join([]byte{1, 2, 0, 1, 0, 2, 0, 1, 0, 3}, u16(etherIPv6), v6)), [2]uint16{}},
 		{"802.3 with SNAP", 1, snap(etherIPv4, v4), [2]uint16{}},
 		{"802.3 with LLC", 1, ether(uint16(3+len(v4)), join([]byte{6, 6, 3}, v4)), [2]uint16{}},
 		{"raw 12", 12, v4, [2]uint16{}},

@@ -51,6 +51,7 @@ const (
 	etherPPPoE         = 0x8864
 	etherQinQ          = 0x88a8
 	etherERSPAN        = 0x88be
+	etherCiscoMeta     = 0x8909 // Cisco MetaData, for security group tags
 	etherQinQOld       = 0x9100
 	// Below it, the field is the length of an IEEE 802.3 frame.
 	minEtherType = 0x0600
@@ -85,6 +86,14 @@ func (d *decoder) etherType(t uint16, p []byte, cut int) skip {
 			return d.ethernet(p, cut)
 		case etherPPPoE:
 			return d.pppoe(p, cut)
+		case etherCiscoMeta:
+			// Version, length of the options in units of four octets, the options,
+			// the type of what follows. Switches often tag one direction only.
+			if len(p) < 2 || len(p) < 4+4*int(p[1]) {
+				return skipTruncatedFrame
+			}
+			p = p[2+4*int(p[1]):]
+			t, p = binary.BigEndian.Uint16(p), p[2:]
 		case etherMPLS, etherMPLSMulticast, etherPPP, etherERSPAN:
 			return d.peel(layers.EthernetType(t), p, cut, skipEtherType(t))
 		default:
