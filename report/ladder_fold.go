@@ -114,7 +114,7 @@ func (r *run) extras() string {
 func fold(in LadderInput, all bool) []ladderItem {
 	items := lines(in)
 	if !all {
-		items = foldDialogues(foldRuns(items))
+		items = foldDialogues(foldRuns(foldVolleys(items)))
 	}
 	return items
 }

@@ -206,6 +206,34 @@ func TestFoldKeepsEverySegment(t *testing.T) {
 	}
 }
 
+// Twenty equal RSTs are one line; what differs or was found stands on its own.
+func TestFoldVolleys(t *testing.T) {
+	c := &talk{r: opened("10.0.0.7:40112", "10.0.1.5:8080", 1, 0)}
+	c.handshake()
+	for i := range uint64(20) {
+		c.say(4+i, 50*time.Millisecond, tracker.Server, segment.RST, 1, 0, 0, 0)
+	}
+	c.say(24, 50*time.Millisecond, tracker.Server, segment.RST, 9, 0, 0, 0)
+	c.r.Findings = []anomaly.Finding{{Kind: kind("tw-reuse"), Packets: []uint64{8}}}
+	for all, want := range map[bool][]string{
+		false: {"4…7", "4 × RST 1", "8 ", "RST 1", "9…23", "15 × RST 1", "24", "RST 9"},
+		true:  {"4 ", "RST 1", "5 ", "23", "RST 1", "24", "RST 9"},
+	} {
+		var out bytes.Buffer
+		if err := Ladder(&out, LadderInput{Record: c.r, Rows: c.rows}, LadderOptions{Width: 100, All: all}); err != nil {
+			t.Fatal(err)
+		}
+		rest := out.String()
+		for _, w := range want {
+			_, after, ok := strings.Cut(rest, w)
+			if !ok {
+				t.Fatalf("all %t: %q is missing, or not in its place, in\n%s", all, w, out.String())
+			}
+			rest = after
+		}
+	}
+}
+
 func TestPositionsGoBeyondFourGigabytes(t *testing.T) {
 	r := opened("10.0.0.1:1000", "10.0.0.2:80", 1, 0)
 	n := newNumbering(LadderInput{Record: r})
