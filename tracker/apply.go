@@ -15,6 +15,7 @@ func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
 		x.stats.First, x.stats.TTL = c.last, s.TTL
 	}
 	x.stats.Last = c.last
+	y.probes = 0
 	if x.seenBefore(s) {
 		x.stats.DuplicatePackets++
 		t.sum.Duplicates++
@@ -77,7 +78,7 @@ func (t *Tracker) ordinary(c *connection, s *segment.Segment, x, y *endpoint) No
 		c.onHandshakeAck(s, &r, x, y)
 		note |= c.acknowledge(t, s, &r, x, y)
 	}
-	c.confirmOpen(s, &r, x)
+	c.confirmOpen(s, &r, x, y)
 	if s.Flags.Has(segment.FIN) {
 		c.onFin(t, s, &r, x, y)
 	}
@@ -104,6 +105,11 @@ func (c *connection) join(s *segment.Segment, x, y *endpoint) {
 	if !y.based && s.Flags.Has(segment.ACK) && (s.Ack != 0 || !s.Flags.Has(segment.RST)) {
 		y.begin(s.Ack.Back(1), false)
 		y.sndNxt, y.sndUna = 1, 1
+	}
+	if !x.isnKnown && x.stats.Packets == 1 {
+		// What its peer acknowledged tells where its stream was; what lies between was sent before the capture.
+		x.sndNxt = max(x.sndNxt, x.position(s.Seq))
+		x.stream.Begin(x.sndNxt)
 	}
 	if !c.openerKnown {
 		c.guessOpener(s)
@@ -230,6 +236,8 @@ func (c *connection) carrySyn(t *Tracker, s *segment.Segment, x *endpoint) {
 // carry takes the payload of an acceptable segment.
 func (c *connection) carry(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) Note {
 	if r.keepalive || r.probe {
+		x.probes++
+		x.probeGap = s.Time - x.lastAt
 		if r.keepalive {
 			x.stats.Keepalives++
 			c.note(t, s.Dir, Fact{Kind: FactKeepalive, Mark: r.mark, Gap: s.Time - x.lastAt})
@@ -314,7 +322,7 @@ func (c *connection) acknowledge(t *Tracker, s *segment.Segment, r *reading, x, 
 			c.dataCount = 2
 			note = c.advanceUna(t, s, r, x, y)
 		} else {
-			x.ahead = r.ack
+			x.ahead, x.aheadAt = r.ack, r.mark
 		}
 		note |= NoteUnseenAck
 	case ackOld:

@@ -33,6 +33,9 @@ func (c *connection) onFin(t *Tracker, s *segment.Segment, r *reading, x, y *end
 }
 
 func (c *connection) firstFin(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) {
+	if !x.wholeUpTo(r.end - 1) {
+		c.dataCount = 2 // what is missing below it was sent
+	}
 	if y.finEnd == 0 {
 		c.finPhase = c.phase()
 	}
@@ -158,32 +161,36 @@ func (c *connection) confirmFin(s *segment.Segment, x, y *endpoint) {
 	}
 }
 
-// inferFin looks, when all is said, for a FIN that the capture does not have: an
-// end that had closed acknowledged, last of all, one octet beyond everything that was captured of its peer.
-func (c *connection) inferFin(d segment.Direction) {
+// inferFin looks, when all is said, for a FIN of y that the capture does not have: x, which closed too,
+// acknowledged last of all one octet beyond everything that was captured of y.
+func (c *connection) inferFin(t *Tracker, d segment.Direction) {
 	x, y := &c.ends[d], &c.ends[d.Reverse()]
-	last := x.rcvNxtAt
+	end, at := x.rcvNxt, x.rcvNxtAt
 	if x.ahead != 0 {
-		last = x.stats.Last
+		end, at = x.ahead, x.aheadAt
 	}
-	end := max(x.ahead, x.rcvNxt)
-	if x.finEnd == 0 || y.finEnd != 0 || y.wasReset() || x.wasReset() || !y.based || x.sndNxt != x.finEnd ||
-		end != y.seenTo+1 || y.seenTo == 0 || last.Packet <= x.at(SndFin).mark.Packet {
+	lone := y.stats.Packets > 0 && end == max(y.dataEnd, 1)+1 || y.seenTo != 0 && end == y.seenTo+1
+	if x.finEnd == 0 || y.finEnd != 0 || !y.based || !lone || y.sndNxt > end || x.wasReset() || y.wasReset() {
 		return
 	}
-	if y.stats.Packets > 0 && !x.has(RcvAckFin) {
-		return // the peer was captured, and never acknowledged the FIN
+	if !x.has(RcvAckFin) {
+		// y, if it was captured at all, acknowledged x's FIN in what is missing: x would have sent it again.
+		if y.stats.Packets > 0 && (x.fin.n > 1 || c.cutAt-x.at(SndFin).mark.At < answerWithin) {
+			return
+		}
+		x.at(RcvAckFin).set(at, provisional)
+		x.at(RcvAckFin).advance(at)
+	}
+	if x.ahead != 0 {
+		y.stats.UnseenAcks++
+		c.note(t, d, Fact{Kind: FactAckOfUnseen, Mark: at, Bytes: 1})
 	}
 	y.finEnd = end
 	for _, m := range []*milestone{y.at(SndFin), x.at(RcvFin)} {
-		m.set(last, provisional)
-		m.advance(last)
+		m.set(at, provisional)
+		m.advance(at)
 	}
-	y.at(RcvAckFin).set(last, provisional)
-	if !x.has(RcvAckFin) { // nothing of the peer was captured: it took its turn as usual
-		x.at(RcvAckFin).set(last, provisional)
-		x.at(RcvAckFin).advance(last)
-	}
+	y.at(RcvAckFin).set(at, provisional)
 }
 
 // fillBelowFin takes data of x below its own FIN: the FIN may have waited for them.

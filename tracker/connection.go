@@ -74,16 +74,16 @@ func (c *connection) phase() Phase {
 		return PhaseTimeWait
 	case a.finEnd != 0 || b.finEnd != 0:
 		return PhaseClosing
-	case c.dataCount > 1:
-		return PhaseLater
+	case !a.has(SndSyn) && !b.has(SndSyn):
+		return PhaseLater // joined late: data may have passed before
+	case !a.has(RcvSynAck) && !b.has(RcvSynAck) && !a.has(RcvAckSyn) && !b.has(RcvAckSyn):
+		return PhasePostSyn
+	case c.dataCount == 0:
+		return PhasePostAck
 	case c.dataCount == 1:
 		return PhasePostPsh
-	case a.has(RcvSynAck) || b.has(RcvSynAck) || a.has(RcvAckSyn) || b.has(RcvAckSyn):
-		return PhasePostAck
-	case c.sawStart || a.has(SndSyn) || b.has(SndSyn):
-		return PhasePostSyn
 	default:
-		return PhaseLater // joined late: data may have passed before
+		return PhaseLater
 	}
 }
 

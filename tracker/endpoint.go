@@ -29,6 +29,7 @@ type endpoint struct {
 	acked    bool  // it sent an ACK: rcvNxt is valid
 	rcvNxt   int64 // highest acknowledgement it sent, in the peer's positions: its own claim of RCV.NXT
 	rcvNxtAt Mark  // the segment that first claimed it
+	aheadAt  Mark  // the segment with ahead
 	ahead    int64 // an acknowledgement beyond all that was seen of the peer, not repeated yet; 0 = none
 
 	wnd, maxWnd WindowBytes // last and largest window it advertised
@@ -63,6 +64,8 @@ type endpoint struct {
 	fresh       Mark  // its last segment that was not stale
 	turnaround  int64 // the least time from a segment of the peer to its answer, as the tap sees it; 0 = none seen
 
+	probes      int   // keep-alives and window probes since the peer was last heard of
+	probeGap    int64 // between the last two of them
 	oldestSent  int   // transmissions of the octet at sndUna
 	oldestAt    int64 // when it was last sent
 	oldestGap   int64 // between its last two transmissions

@@ -35,6 +35,9 @@ func (c *connection) steps(d segment.Direction) []step {
 		if s.event == RcvAckFin && e.has(RcvFin) && e.gotFinAck >= e.finEnd && s.order > e.at(RcvFin).order {
 			s.milestone = *e.at(RcvFin) // the FIN it received acknowledged its own, whatever else did
 		}
+		if s.event == RcvFin && s.grade == provisional && e.unaware.Packet > s.mark.Packet {
+			s.postpone(e.unaware) // R4
+		}
 		if c.unawareAtReset(e, s) {
 			s.postpone(e.at(SndRst).mark)
 		}
@@ -129,16 +132,15 @@ func (c *connection) tookAck(e, peer *endpoint) bool {
 
 // joined says whether an end without an opening was established when the capture
 // began: if there are data, nobody's FIN went before; if there is nothing but a
-// teardown, one may have.
+// teardown, or bare ACKs, one may have.
 func (c *connection) joined(e, peer *endpoint) (milestone, bool) {
 	if e.has(SndSyn) || e.has(RcvSyn) || peer.has(SndSyn) || peer.has(RcvSyn) {
 		return milestone{}, false
 	}
 	quiet := e.stats.PayloadBytes == 0 && peer.stats.PayloadBytes == 0 && e.stats.Keepalives == 0 && peer.stats.Keepalives == 0
-	closing := e.finEnd != 0 || peer.finEnd != 0
 	both := e.finEnd != 0 && peer.finEnd != 0
 	resets := e.stats.Packets == e.stats.Rst && peer.stats.Packets == peer.stats.Rst
-	if resets || quiet && closing && !both {
+	if resets || quiet && !both {
 		return milestone{}, false
 	}
 	m := milestone{mark: c.first, grade: provisional}

@@ -11,8 +11,8 @@ import (
 // record states what became of c.
 func (c *connection) record(t *Tracker) *Connection {
 	c.beginTeardown()
-	c.inferFin(segment.AtoB)
-	c.inferFin(segment.BtoA)
+	c.inferFin(t, segment.AtoB)
+	c.inferFin(t, segment.BtoA)
 	o := outcome{c: c, paths: [2]path{c.walk(t, segment.AtoB), c.walk(t, segment.BtoA)}}
 	r := &Connection{
 		Flow: c.flow, ClientIs: c.opener, Incarnation: c.incarnation, DirectionBy: c.directionBy, Path: c.path,

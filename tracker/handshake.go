@@ -70,6 +70,12 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 	if !x.based {
 		x.begin(s.Seq, true)
 	}
+	if c.refusedBy.Seen() { // the same SYN again was accepted: that RST refused nothing for good
+		c.refusedBy = Mark{}
+		c.setEffect(y.resetFact, EffectRefuted)
+		y.at(RcvRst).withdraw()
+		y.resetFact = 0
+	}
 	x.isnKnown = true
 	x.sndNxt = max(x.sndNxt, 1)
 	x.wnd, x.maxWnd = WindowBytes(s.Window), max(x.maxWnd, WindowBytes(s.Window))
@@ -165,7 +171,7 @@ func (c *connection) onHandshakeAck(s *segment.Segment, r *reading, x, y *endpoi
 
 // confirmOpen takes what an ordinary segment of x tells of x's own opening: in
 // SYN_RCVD it could not have sent it.
-func (c *connection) confirmOpen(s *segment.Segment, r *reading, x *endpoint) {
+func (c *connection) confirmOpen(s *segment.Segment, r *reading, x, y *endpoint) {
 	a := x.at(RcvAckSyn)
 	switch {
 	case !x.has(RcvSyn) || a.grade == confirmed:
@@ -175,6 +181,9 @@ func (c *connection) confirmOpen(s *segment.Segment, r *reading, x *endpoint) {
 	case s.PayloadLen > 0 || r.ack > 1 || s.Flags.Has(segment.FIN):
 		a.set(r.mark, confirmed)
 		a.advance(r.mark)
+		if opened := y.at(RcvSynAck); y.has(SndSyn) && !y.has(RcvSyn) && !opened.happened() && x.synAck.n > 0 {
+			opened.set(x.synAck.first().mark, confirmed) // the ACK that was not captured answered the SYN-ACK
+		}
 	}
 }
 

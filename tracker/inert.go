@@ -35,11 +35,9 @@ func inert(state State, event Event) string {
 			return "not processed in SYN_SENT (RFC 9293 3.10.7.4, eighth check)"
 		}
 		return "a FIN again changes nothing; in TIME_WAIT it restarts 2 MSL (RFC 9293 3.10.7.4, eighth check)"
-	case SndRst:
-		return "its FINs are exchanged: a RST from TIME_WAIT answers for a socket that is gone"
 	case Joined:
 		return joinedOnce
-	case RcvRst, Timeout, Replace:
+	case SndRst, RcvRst, Timeout, Replace:
 	}
 	return ""
 }

@@ -98,10 +98,16 @@ func (c *connection) finished(d segment.Direction) bool { return c.ends[d].has(R
 // lossy path: the first and R1's three retries (RFC 9293 3.8.3, SHLD-10), and one more.
 const minGiveUp = 5
 
+// minProbes is the same for keep-alives and window probes.
+const minProbes = 3
+
 // gaveUp reports whether an end sent the same octets or FIN again and again, and
 // the trace went on for twice the last interval without an answer.
 func (c *connection) gaveUp(ends ...*endpoint) bool {
 	for _, e := range ends {
+		if e.probes >= minProbes && c.cutAt-e.stats.Last.At > 2*e.probeGap {
+			return true
+		}
 		if e.sndUna < e.sndNxt && (e.oldestSent >= minGiveUp || e.fin.n >= minGiveUp) && c.cutAt-e.stats.Last.At > 2*e.resendGap() {
 			return true
 		}
@@ -136,7 +142,7 @@ func (o *outcome) aborted() (Close, Closer) {
 	}
 	c := o.c
 	x := &c.ends[sender]
-	if x.oldestSent >= minGiveUp && x.sndUna < x.sndNxt {
+	if x.oldestSent >= minGiveUp && x.sndUna < x.sndNxt || x.probes >= minProbes {
 		return CloseTimedOut, CloserOf(c.role(sender)) // it reset a peer that had long been silent
 	}
 	if x.ownReset == 0 && first.Event == RcvRst && !x.has(SndRst) {
@@ -175,12 +181,8 @@ func (o *outcome) firstCloser() Closer {
 		return ByClient
 	case active(client.Reverse()):
 		return ByServer
-	default: // joined too late for states: the FIN that passed first
-		a, b := c.ends[client].stats.FinSent, c.ends[client.Reverse()].stats.FinSent
-		if a.Seen() && (!b.Seen() || a.Packet < b.Packet) {
-			return ByClient
-		}
-		return ByServer
+	default:
+		return ByUnknown // joined too late: a FIN may have gone before
 	}
 }
 
@@ -188,10 +190,8 @@ func (o *outcome) firstCloser() Closer {
 func (o *outcome) phase(opened Open, cl Close) Phase {
 	c := o.c
 	if cl == CloseAborted || cl == CloseRefused || cl == CloseTimedOut {
-		for i := range c.facts {
-			if f := &c.facts[i]; f.Kind == FactRst && f.Reset.Effect == EffectClosed {
-				return f.Reset.Phase
-			}
+		if f := c.endingReset(); f != nil {
+			return f.Reset.Phase
 		}
 	}
 	if opened == OpenNone && !c.sawStart {
@@ -201,6 +201,20 @@ func (o *outcome) phase(opened Open, cl Close) Phase {
 		return c.finPhase
 	}
 	return c.phase()
+}
+
+// endingReset returns the first RST that closed either end, its sender or its receiver.
+func (c *connection) endingReset() *Fact {
+	var first *Fact
+	for i := range c.ends {
+		e := &c.ends[i]
+		for _, index := range []int{e.ownReset, e.resetFact} {
+			if index > 0 && (first == nil || c.facts[index-1].Packet < first.Packet) {
+				first = &c.facts[index-1]
+			}
+		}
+	}
+	return first
 }
 
 // opened is when the later end was established, closed when the later end left

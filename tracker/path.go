@@ -85,7 +85,7 @@ func (c *connection) take(t *Tracker, p *path, d segment.Direction, s step) bool
 	if p.state == TimeWait {
 		p.timeWait.Until = mark.At
 		p.timeWait.EndedBy = TimeWaitReuse
-		if s.event == RcvRst {
+		if s.event == RcvRst || s.event == SndRst {
 			p.timeWait.EndedBy = TimeWaitReset
 		}
 	}

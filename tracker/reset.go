@@ -12,9 +12,6 @@ func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *end
 		f.Cause = y.newDataAt
 		f.Reset.SinceData = s.Time - y.newDataAt.At
 	}
-	if y.finEnd != 0 {
-		c.resetAfterFin(s, r, x, y)
-	}
 	if x.stray.Seen() && x.at(RcvSynAck).grade != confirmed && r.pos == x.strayN {
 		c.note(t, s.Dir, f)
 		if x.strayOld {
@@ -29,13 +26,15 @@ func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *end
 	class := f.Reset.Class
 	if class == ResetBelow && y.acked && r.pos == y.ackedBefore && f.Reset.Form != FormActive {
 		// It answers what y sent a moment ago: too late to reset y, but true of its sender.
+		c.resetAfterFin(s, r, x, y)
 		c.sentReset(r, index, x)
 	}
-	if class == ResetBelow || class == ResetAbove {
+	if class == ResetBelow || class == ResetAbove || class == ResetInWindow && !c.mayHaveMissed(x) {
 		// Not at the number its sender stands at: a stray or forged one says nothing of either end.
 		x.refused = r.mark
 		return NoteIgnored
 	}
+	c.resetAfterFin(s, r, x, y)
 	x.aborted = x.aborted || f.Reset.Form == FormActive
 	if c.sendsReset(r, x) {
 		c.sentReset(r, index, x)
@@ -55,6 +54,14 @@ func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *end
 		got.grade = confirmed // x answers again for a connection that is gone
 	}
 	return 0
+}
+
+// mayHaveMissed reports whether the distance of an inexact RST may be octets of x that the
+// capture does not have: not before the connection is open, and not behind x's FIN, where there are none.
+func (c *connection) mayHaveMissed(x *endpoint) bool {
+	a, b := &c.ends[0], &c.ends[1]
+	opening := (a.has(SndSyn) || b.has(SndSyn)) && !a.has(RcvSynAck) && !b.has(RcvSynAck) && !a.has(RcvAckSyn) && !b.has(RcvAckSyn)
+	return x.finEnd == 0 && !opening
 }
 
 // sentReset records that x aborted, or was not there (R7).
@@ -86,6 +93,9 @@ func (c *connection) refuse(t *Tracker, s *segment.Segment, r *reading, f Fact, 
 		y.at(RcvRst).set(r.mark, provisional)
 		y.resetFact = index
 		c.refusedBy = r.mark
+	}
+	if x.has(SndSyn) {
+		c.sentReset(r, index, x) // it had sent a SYN of its own, and has no connection any more
 	}
 	if c.tentative {
 		c.confirm()
@@ -146,7 +156,7 @@ func (c *connection) sendsReset(r *reading, x *endpoint) bool {
 func (c *connection) resetAfterFin(s *segment.Segment, r *reading, x, y *endpoint) {
 	got := x.at(RcvFin)
 	switch {
-	case got.grade == confirmed:
+	case y.finEnd == 0, got.grade == confirmed:
 	case x.has(RcvRst) && !s.Flags.Has(segment.ACK): // a RST behind the FIN closed it: that there is no socket now tells nothing
 	case s.Flags.Has(segment.ACK) && r.ack >= y.finEnd:
 		c.confirmFin(s, x, y)

@@ -26,6 +26,7 @@ var resync = [numStates][numEvents]State{
 	Closing:   {Replace: Closed},
 	LastAck:   {Replace: Closed},
 	TimeWait: {
+		SndRst:  Closed, // its socket was gone before 2 MSL were over (R9), or its application reset it
 		Replace: Closed, // reuse inside 2 MSL, RFC 9293 3.6.1 MAY-2, RFC 6191
 	},
 }

@@ -363,8 +363,11 @@ var closedByServerFirst = &Kind{
 		if c.closing != nil && c.closing.Packet < server.Packet {
 			return nil
 		}
-		after := ""
-		if client := c.end(tracker.Client).FinSent; client.Seen() && client.Packet > server.Packet {
+		after, client := "", c.end(tracker.Client).FinSent
+		if client.Seen() && client.Packet < server.Packet || c.has(tracker.FactAckOfUnseen) && !client.Seen() {
+			return nil // the client's came first, or may have passed uncaptured
+		}
+		if client.Seen() {
 			after = fmt.Sprintf(", %s before the client's (%s)", span(between(server, client)), ref(client))
 		}
 		return []Finding{c.about(tracker.Server, server.At, []tracker.Mark{server}, High, "the server's FIN (%s) came first%s", ref(server), after)}

@@ -109,7 +109,7 @@ var rstLinger0 = &Kind{
 	replaces: []*Kind{rstAbort},
 	judge: func(c *conn) []Finding {
 		f := c.abort()
-		if f == nil || f.Reset.Form != tracker.FormActive || !c.noFin(f.Mark) || f.Reset.Unacked != 0 || f.Reset.PeerUnacked != 0 {
+		if f == nil || f.Reset.Form != tracker.FormActive || f.Reset.Class != tracker.ResetExact || !c.noFin(f.Mark) || f.Reset.Unacked != 0 || f.Reset.PeerUnacked != 0 {
 			return nil
 		}
 		return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, High, "RST (%s) %s; all data was acknowledged both ways, and no FIN was sent",
