@@ -1,6 +1,8 @@
 package tracker
 
 import (
+	"slices"
+
 	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/reassembly"
 )
@@ -96,13 +98,20 @@ func (t *Tracker) ordinary(c *connection, s *segment.Segment, x, y *endpoint) No
 	return note
 }
 
-// join fixes the origin of streams whose SYN the capture does not have.
+// join fixes the origin of streams whose SYN the capture does not have. A RST may come from
+// anywhere and fixes nothing.
 func (c *connection) join(s *segment.Segment, x, y *endpoint) {
-	if !x.based && !(s.Flags.Has(segment.RST|segment.ACK) && s.Seq == 0) {
+	if !c.openerKnown {
+		c.guessOpener(s)
+	}
+	if s.Flags.Has(segment.RST) {
+		return
+	}
+	if !x.based {
 		x.begin(s.Seq.Back(1), false)
 		x.sndNxt, x.sndUna = 1, 1
 	}
-	if !y.based && s.Flags.Has(segment.ACK) && (s.Ack != 0 || !s.Flags.Has(segment.RST)) {
+	if !y.based && s.Flags.Has(segment.ACK) {
 		y.begin(s.Ack.Back(1), false)
 		y.sndNxt, y.sndUna = 1, 1
 	}
@@ -110,9 +119,6 @@ func (c *connection) join(s *segment.Segment, x, y *endpoint) {
 		// What its peer acknowledged tells where its stream was; what lies between was sent before the capture.
 		x.sndNxt = max(x.sndNxt, x.position(s.Seq))
 		x.stream.Begin(x.sndNxt)
-	}
-	if !c.openerKnown {
-		c.guessOpener(s)
 	}
 }
 
@@ -168,7 +174,13 @@ func (t *Tracker) corrupted(c *connection, s *segment.Segment, x *endpoint) bool
 	}
 	if x.based && s.PayloadLen > 0 && s.Flags&(segment.SYN|segment.FIN|segment.RST) == 0 {
 		at := x.position(s.Seq)
-		x.doubtful = reassembly.Range{Start: at, End: at + int64(s.PayloadLen)}
+		if len(x.doubtful) >= t.cfg.MaxRanges {
+			x.doubtful = x.doubtful[:0]
+		}
+		x.doubtful = append(x.doubtful, reassembly.Range{Start: at, End: at + int64(s.PayloadLen)})
+	}
+	if x.based && s.Flags.Has(segment.FIN) {
+		x.badFin, x.badFinEnd = markOf(s), x.position(s.End())
 	}
 	t.sum.ChecksumBad++
 	c.note(t, s.Dir, Fact{Kind: FactBadChecksum, Mark: markOf(s)})
@@ -177,18 +189,22 @@ func (t *Tracker) corrupted(c *connection, s *segment.Segment, x *endpoint) bool
 
 // believe takes back R10 where the peer's ACK says that the octets did arrive.
 func (e *endpoint) believe(s *segment.Segment, limit int) {
-	d := e.doubtful
-	if d.End == 0 || !s.Flags.Has(segment.ACK) || e.position(s.Ack) < d.End {
+	if len(e.doubtful) == 0 || !s.Flags.Has(segment.ACK) {
 		return
 	}
-	e.doubtful = reassembly.Range{}
-	if e.sndNxt >= d.End {
-		return // a good copy came since
+	ack := e.position(s.Ack)
+	for _, d := range e.doubtful {
+		if d.End > ack {
+			continue
+		}
+		if added := e.stream.Add(d, limit); added.New > 0 { // else a good copy came since
+			e.offloaded = true
+			e.stats.PayloadBytes += uint64(d.Len())
+			e.stats.StreamBytes += uint64(added.New)
+			e.sndNxt, e.dataEnd = max(e.sndNxt, d.End), max(e.dataEnd, d.End)
+		}
 	}
-	e.offloaded = true
-	e.stats.PayloadBytes += uint64(d.Len())
-	e.stats.StreamBytes += uint64(e.stream.Add(d, limit).New)
-	e.sndNxt, e.dataEnd = d.End, max(e.dataEnd, d.End)
+	e.doubtful = slices.DeleteFunc(e.doubtful, func(d reassembly.Range) bool { return d.End <= ack })
 }
 
 // acceptable is RFC 9293 3.10.7.4, first and fifth check, as far as a tap can
@@ -206,11 +222,18 @@ func (c *connection) acceptable(t *Tracker, s *segment.Segment, r *reading, x, y
 	}
 	// Far off. Either the segment is none of this connection's, or the capture lost
 	// much: then the next one continues it.
-	if x.hasJump && r.pos >= x.jump-fitWithin && r.pos <= x.jump+fitWithin {
+	if y.stats.Packets == 0 {
+		return 0, true // nothing of the receiver was captured to judge by
+	}
+	if x.hasJump && r.pos >= x.jump.End-fitWithin && r.pos <= x.jump.End+fitWithin {
 		x.hasJump = false
+		if x.jump.Len() > 0 { // the one before was its own too
+			x.stats.PayloadBytes += uint64(x.jump.Len())
+			x.stats.StreamBytes += uint64(x.stream.Add(x.jump, t.cfg.MaxRanges).New)
+		}
 		return 0, true
 	}
-	x.hasJump, x.jump = true, r.end
+	x.hasJump, x.jump = true, r.data
 	x.refused = r.mark
 	if r.ackPlace == ackAbsurd {
 		c.note(t, s.Dir, Fact{Kind: FactAckOfUnsent, Mark: r.mark, Bytes: r.ack - y.sndNxt})
@@ -237,10 +260,10 @@ func (c *connection) carrySyn(t *Tracker, s *segment.Segment, x *endpoint) {
 func (c *connection) carry(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) Note {
 	if r.keepalive || r.probe {
 		x.probes++
-		x.probeGap = s.Time - x.lastAt
+		x.probeGap = idle(s, x, y)
 		if r.keepalive {
 			x.stats.Keepalives++
-			c.note(t, s.Dir, Fact{Kind: FactKeepalive, Mark: r.mark, Gap: s.Time - x.lastAt})
+			c.note(t, s.Dir, Fact{Kind: FactKeepalive, Mark: r.mark, Gap: idle(s, x, y)})
 		}
 		return NoteKeepalive
 	}
@@ -314,6 +337,12 @@ func (c *connection) acknowledge(t *Tracker, s *segment.Segment, r *reading, x, 
 	case ackAhead:
 		// Once it may be forged; twice, or with the numbers going on, octets passed that
 		// the capture does not have.
+		if !y.isnKnown && y.stats.Packets == 1 && y.stats.PayloadBytes == 0 && y.finEnd == 0 && r.ack == y.sndNxt+1 {
+			// What began the capture was a keep-alive, one below SND.NXT: nothing is missing.
+			y.sndNxt, y.sndUna = r.ack, r.ack
+			y.stream.Begin(r.ack)
+			break
+		}
 		if r.ack != x.ahead {
 			y.seenTo = y.sndNxt
 		}

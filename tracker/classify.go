@@ -94,11 +94,19 @@ func classify(s *segment.Segment, x, y *endpoint) reading {
 		switch {
 		case y.wnd == 0 && y.acked:
 			r.probe = true
-		case x.sndUna >= x.sndNxt && s.Time-x.lastAt >= minKeepaliveIdle:
+		case x.sndUna >= x.sndNxt && idle(s, x, y) >= minKeepaliveIdle:
 			r.keepalive = true
 		}
 	}
 	return r
+}
+
+// idle is how long the sender of s had been silent, or its peer if it is heard of for the first time.
+func idle(s *segment.Segment, x, y *endpoint) int64 {
+	if x.lastAt == 0 {
+		return s.Time - y.lastAt
+	}
+	return s.Time - x.lastAt
 }
 
 // fingerprintOf hashes all that two captures of one transmission share. TTL, MAC

@@ -170,7 +170,8 @@ func (c *connection) inferFin(t *Tracker, d segment.Direction) {
 		end, at = x.ahead, x.aheadAt
 	}
 	lone := y.stats.Packets > 0 && end == max(y.dataEnd, 1)+1 || y.seenTo != 0 && end == y.seenTo+1
-	if x.finEnd == 0 || y.finEnd != 0 || !y.based || !lone || y.sndNxt > end || x.wasReset() || y.wasReset() {
+	opened := x.has(SndSyn) || y.has(SndSyn) // else the octet may have gone before the capture
+	if x.finEnd == 0 || y.finEnd != 0 || !opened || !lone || y.sndNxt > end || x.wasReset() || y.wasReset() {
 		return
 	}
 	if !x.has(RcvAckFin) {
@@ -181,16 +182,23 @@ func (c *connection) inferFin(t *Tracker, d segment.Direction) {
 		x.at(RcvAckFin).set(at, provisional)
 		x.at(RcvAckFin).advance(at)
 	}
-	if x.ahead != 0 {
-		y.stats.UnseenAcks++
-		c.note(t, d, Fact{Kind: FactAckOfUnseen, Mark: at, Bytes: 1})
-	}
 	y.finEnd = end
 	for _, m := range []*milestone{y.at(SndFin), x.at(RcvFin)} {
 		m.set(at, provisional)
 		m.advance(at)
+		if y.badFinEnd == end { // it was captured, damaged
+			m.set(y.badFin, provisional)
+		}
 	}
 	y.at(RcvAckFin).set(at, provisional)
+	if !y.has(RcvFin) { // with a hole below it, as far as the capture goes
+		y.at(RcvFin).set(x.at(SndFin).mark, provisional)
+	}
+	if y.badFinEnd != end {
+		y.finUnseen = true
+		y.stats.UnseenAcks++
+		c.note(t, d, Fact{Kind: FactAckOfUnseen, Mark: at, Bytes: 1})
+	}
 }
 
 // fillBelowFin takes data of x below its own FIN: the FIN may have waited for them.

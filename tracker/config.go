@@ -6,8 +6,8 @@ import "time"
 type Config struct {
 	// TimeWait is how long TIME_WAIT lasts: 2 MSL. See Profiles.
 	TimeWait time.Duration
-	// Linger is how long a closed connection still takes its stragglers. RFC 9293 3.4.2 lets a segment
-	// live for 2 minutes; on real paths it is seconds, and each closed connection costs memory meanwhile.
+	// Linger is how long a closed connection still takes its stragglers: a segment lives no longer than MSL, 2 minutes
+	// (RFC 9293 3.4.2), and for about as long a peer sends its FIN again to a host that has forgotten.
 	Linger time.Duration
 	// Attempt is how long after its last SYN an unanswered attempt is given up:
 	// R2 for SYN is at least 3 minutes (RFC 9293 MUST-23), and a bit.
@@ -25,7 +25,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		TimeWait:       Profiles["linux"],
-		Linger:         time.Minute,
+		Linger:         2 * time.Minute,
 		Attempt:        190 * time.Second,
 		MaxConnections: 4_000_000,
 		MaxFacts:       64,

@@ -75,7 +75,7 @@ func (t *Tracker) grow(s *segment.Segment) {
 		return
 	}
 	c := t.hatch(&syn)
-	if s.Time > c.deadline {
+	if s.Time > c.deadline && !c.answers(s) {
 		t.release(c, EndAttempt, c.deadline)
 	}
 }

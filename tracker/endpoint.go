@@ -37,13 +37,15 @@ type endpoint struct {
 
 	// doubtful are octets in segments with bad checksums, taken as not received until the peer
 	// acknowledges them: then its network card is to blame, and offloaded is set.
-	doubtful  reassembly.Range
+	doubtful  []reassembly.Range
 	offloaded bool
+	badFin    Mark  // a FIN among them
+	badFinEnd int64 // and the position after it
 
 	dataEnd int64 // end of the highest payload octet captured
 	seenTo  int64 // how far its stream was known when the peer last acknowledged more than was captured; 0 = it never did
 
-	jump    int64 // end of a segment far outside the window, believed if the next one continues it; 0 = none
+	jump    reassembly.Range // the payload of a segment far outside the window, believed if the next one continues it
 	hasJump bool
 
 	syn, synAck copies
@@ -89,6 +91,7 @@ type teardown struct {
 	lastFinAck Mark                               // the peer's last segment that acknowledges its FIN
 	ackedFinAt int64                              // its own position when it acknowledged the peer's FIN, if that had passed only once
 	ackedFinTS uint32                             // and its timestamp then
+	finUnseen  bool                               // its FIN was not captured
 	finPulled  bool                               // its FIN acknowledged data, or left some outstanding: that may release a FIN the peer had queued
 	queuedFin  bool                               // its own FIN may have been queued before the peer's came: CLOSE_WAIT is not certain
 	gotLateFin bool                               // it took another copy of the peer's FIN than the first, as far as can be told

@@ -35,6 +35,9 @@ func (c *connection) record(t *Tracker) *Connection {
 		r.Endpoints[c.role(dir)] = c.endpointRecord(dir, &o.paths[d])
 		r.RangesDropped += c.ends[d].stream.Dropped()
 	}
+	r.Facts = slices.DeleteFunc(r.Facts, func(f Fact) bool { // what looked like TIME_WAIT at the time was none in the end
+		return (f.Kind == FactTimeWaitReset || f.Kind == FactTimeWaitRestarted) && !o.paths[f.Role].timeWait.Held
+	})
 	for i := range r.Facts {
 		f := &r.Facts[i]
 		f.Role = c.role(segment.Direction(f.Role))
@@ -60,6 +63,9 @@ func (c *connection) endpointRecord(d segment.Direction, p *path) Endpoint {
 	s.TimeWait = p.timeWait
 	s.FinAcked = e.has(RcvAckFin)
 	s.MissingBytes = uint64(e.stream.Missing())
+	if e.finUnseen {
+		s.MissingBytes++
+	}
 	s.UnackedBytes = uint64(max(0, e.sndNxt-e.sndUna))
 	if e.sndUna < e.sndNxt {
 		s.LastDataUnacked = uint64(max(e.oldestSent, int(e.fin.n)))
@@ -84,7 +90,7 @@ func (o *outcome) merge() []Transition {
 		if d := cmp.Compare(a.order, b.order); d != 0 {
 			return d
 		}
-		return cmp.Compare(a.Role, b.Role)
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Role, b.Role))
 	})
 	merged := make([]Transition, len(all))
 	for i := range all {

@@ -58,6 +58,9 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 			return NoteIgnored
 		}
 	}
+	if !x.isnKnown && !y.has(SndSyn) && (x.dataEnd > 0 || y.dataEnd > 0 || x.finEnd != 0 || y.finEnd != 0) {
+		return NoteIgnored // a late copy: the connection was open when the capture began
+	}
 	if x.isnKnown && x.base != s.Seq {
 		if y.at(RcvSynAck).grade == confirmed {
 			x.refused = m
@@ -67,7 +70,7 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 		x.begin(s.Seq, true)
 		x.synAck = copies{}
 	}
-	if !x.based {
+	if !x.isnKnown && (!x.based || x.base != s.Seq) { // based on a stray before, if at all
 		x.begin(s.Seq, true)
 	}
 	if c.refusedBy.Seen() { // the same SYN again was accepted: that RST refused nothing for good
@@ -145,26 +148,28 @@ func (c *connection) receivedSyn(s *segment.Segment, m Mark, x, y *endpoint) {
 // onHandshakeAck takes what an ordinary segment of x, acknowledging y's SYN, tells of the opening.
 func (c *connection) onHandshakeAck(s *segment.Segment, r *reading, x, y *endpoint) {
 	rst := s.Flags.Has(segment.RST)
-	if a := y.at(RcvAckSyn); (y.synAck.n > 0 || c.simultaneous) && r.ack >= 1 && !a.happened() && !rst {
-		a.set(r.mark, provisional)
-		if !c.handshake.Ack.Seen() {
-			c.handshake.Ack = r.mark
-			c.measure(x, y)
-		}
-	}
 	opened := x.at(RcvSynAck)
 	if x.has(SndSyn) && !x.has(RcvSyn) && opened.grade != confirmed && y.based && !rst {
 		echo, hasEcho := s.Options.TSEcr, s.Options.Has&segment.OptTimestamps != 0
 		if synAck, ok := y.synAck.effective(echo, hasEcho, false); ok {
 			opened.set(synAck.mark, confirmed)
 			opened.postpone(x.lastSyn)
+			c.handshake.SynAckTaken = synAck.mark
 		} else { // the SYN-ACK was not captured
 			opened.set(r.mark, confirmed)
 			opened.advance(r.mark)
 			if syn := x.syn.last(); syn != nil && !y.has(RcvSyn) && !y.has(SndSyn) {
 				y.at(RcvSyn).set(syn.mark, confirmed)
 				y.at(RcvAckSyn).set(r.mark, provisional)
+				c.handshake.Ack = r.mark
 			}
+		}
+	}
+	if a := y.at(RcvAckSyn); (y.synAck.n > 0 || c.simultaneous) && r.ack >= 1 && !a.happened() && !rst {
+		a.set(r.mark, provisional)
+		if !c.handshake.Ack.Seen() {
+			c.handshake.Ack = r.mark
+			c.measure(x, y)
 		}
 	}
 }
@@ -208,11 +213,11 @@ func (c *connection) strayAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 // measure takes the round trip from the handshake: the copies that belong together.
 func (c *connection) measure(x, y *endpoint) {
 	syn, synAck := x.syn.last(), y.synAck.last()
-	if mark := y.at(RcvSyn).mark; mark.Seen() && x.syn.n > 0 {
-		c.handshake.Syn = mark
-	}
 	if syn == nil || synAck == nil {
 		return
+	}
+	if mark := y.at(RcvSyn).mark; mark.Seen() && mark.Packet < y.synAck.first().mark.Packet {
+		c.handshake.Syn = mark
 	}
 	x.answered(c.handshake.Ack.At - synAck.mark.At)
 	y.answered(y.synAck.first().mark.At - c.handshake.Syn.At)

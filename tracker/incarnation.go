@@ -30,7 +30,7 @@ func (t *Tracker) incarnationFor(s *segment.Segment) *connection {
 // go of those whose time was over before the segment came.
 func (t *Tracker) current(s *segment.Segment) *connection {
 	c := t.flows[s.Flow]
-	for c != nil && c.deadline != 0 && s.Time > c.deadline {
+	for c != nil && c.deadline != 0 && s.Time > c.deadline && !(c.unanswered() && c.answers(s)) { // an answer is one, whatever a clock says
 		t.release(c, c.settledReason(), c.deadline)
 		c = t.flows[s.Flow]
 	}
@@ -111,7 +111,7 @@ func (c *connection) fits(s *segment.Segment) bool {
 		return p >= e.sndUna-reach && p <= e.sndNxt+reach
 	}
 	if s.Flags.Has(segment.SYN) && x.isnKnown {
-		return s.Seq == x.base && y.based && near(y, y.position(s.Ack), x.maxWnd)
+		return s.Seq == x.base
 	}
 	zeroRefusal := !x.based && s.Flags.Has(segment.RST|segment.ACK) && s.Seq == 0
 	if x.based && !near(x, x.position(s.Seq), y.maxWnd) {

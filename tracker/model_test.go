@@ -37,7 +37,7 @@ func moments(first, last, step int64, more ...int64) (at []int64) {
 	return at
 }
 
-func at(ms ...int64) []int64 { return moments(1, 0, 1, ms...) }
+func atMs(ms ...int64) []int64 { return moments(1, 0, 1, ms...) }
 
 func act(call reference.Call, moments []int64) reference.Action {
 	return reference.Action{Call: call, At: moments}
@@ -59,36 +59,35 @@ const established = 12_500 // when the handshake of an unhurried pair is over, Â
 // plans are the closed systems that are tried, smallest first.
 func plans() []reference.Plan {
 	const open, send, closing, abort = reference.Open, reference.Send, reference.Close, reference.Abort
-	type acts = []reference.Action
-	dial := act(open, at(0))
+	dial := act(open, atMs(0))
 	around := moments(21, 37, 2, 140)
 	return []reference.Plan{
 		{Name: "close", Faults: 2, From: established, Passive: [2]bool{1: true}, Actions: [2][]reference.Action{
-			{dial, act(closing, at(29))}, {act(closing, around)},
+			{dial, act(closing, atMs(29))}, {act(closing, around)},
 		}},
 		{Name: "data", Faults: 1, From: established, Passive: [2]bool{1: true}, Actions: [2][]reference.Action{
-			{dial, act(send, at(21)), act(closing, around)}, {act(send, moments(21, 31, 2)), act(closing, around)},
+			{dial, act(send, atMs(21)), act(closing, around)}, {act(send, moments(21, 31, 2)), act(closing, around)},
 		}},
 		{Name: "half-close", Faults: 2, From: established, Passive: [2]bool{1: true}, Actions: [2][]reference.Action{
-			{dial, act(closing, at(21))}, {act(send, moments(19, 31, 4)), act(closing, at(25, 31, 60))},
+			{dial, act(closing, atMs(21))}, {act(send, moments(19, 31, 4)), act(closing, atMs(25, 31, 60))},
 		}},
 		{Name: "open", Faults: 2, Passive: [2]bool{1: true}, Actions: [2][]reference.Action{
 			{dial, act(closing, moments(1, 13, 4))}, {act(closing, moments(5, 21, 4))},
 		}},
 		{Name: "open, data", Faults: 1, Passive: [2]bool{1: true}, Actions: [2][]reference.Action{
-			{dial, act(send, at(1, 9, 13)), act(closing, moments(9, 21, 4, 300))}, {act(send, at(5, 13)), act(closing, moments(9, 21, 4, 300))},
+			{dial, act(send, atMs(1, 9, 13)), act(closing, moments(9, 21, 4, 300))}, {act(send, atMs(5, 13)), act(closing, moments(9, 21, 4, 300))},
 		}},
 		{Name: "simultaneous open", Faults: 1, Actions: [2][]reference.Action{
-			{dial, act(send, at(1, 9)), act(closing, moments(5, 21, 2))}, {act(open, at(0, 1, 3)), act(closing, moments(5, 21, 2))},
+			{dial, act(send, atMs(1, 9)), act(closing, moments(5, 21, 2))}, {act(open, atMs(0, 1, 3)), act(closing, moments(5, 21, 2))},
 		}},
 		{Name: "abort", Faults: 1, Passive: [2]bool{1: true}, Actions: [2][]reference.Action{
-			{dial, act(send, at(13, 21)), act(abort, moments(1, 41, 2, 240))}, {act(send, at(13, 23)), act(closing, moments(21, 33, 4))},
+			{dial, act(send, atMs(13, 21)), act(abort, moments(1, 41, 2, 240))}, {act(send, atMs(13, 23)), act(closing, moments(21, 33, 4))},
 		}},
 		{Name: "server aborts", Faults: 1, Passive: [2]bool{1: true}, Actions: [2][]reference.Action{
-			{dial, act(send, at(13, 21)), act(closing, moments(21, 33, 4))}, {act(send, at(13, 23)), act(abort, moments(5, 41, 2, 240))},
+			{dial, act(send, atMs(13, 21)), act(closing, moments(21, 33, 4))}, {act(send, atMs(13, 23)), act(abort, moments(5, 41, 2, 240))},
 		}},
 		{Name: "both abort", Faults: 1, Passive: [2]bool{1: true}, Actions: [2][]reference.Action{
-			{dial, act(send, at(21)), act(abort, moments(21, 37, 2))}, {act(abort, moments(21, 37, 2))},
+			{dial, act(send, atMs(21)), act(abort, moments(21, 37, 2))}, {act(abort, moments(21, 37, 2))},
 		}},
 		{Name: "close, then abort", Faults: 1, Passive: [2]bool{1: true}, Actions: [2][]reference.Action{
 			{dial, act(closing, moments(21, 29, 4)), act(abort, moments(23, 41, 2))}, {act(closing, moments(21, 33, 4)), act(abort, moments(21, 41, 4))},
@@ -102,8 +101,8 @@ var sockets = [2]segment.Endpoint{
 	{IP: segment.IPOf(netip.MustParseAddr("10.0.0.2")), Port: 443},
 }
 
-// dirs are the directions in which the ends send.
-var flow, dirs = func() (segment.Flow, [2]segment.Direction) {
+// modelDirs are the directions in which the ends send.
+var modelFlow, modelDirs = func() (segment.Flow, [2]segment.Direction) {
 	f, d := segment.FlowOf(sockets[0], sockets[1])
 	return f, [2]segment.Direction{d, d.Reverse()}
 }()
@@ -113,7 +112,7 @@ var isns = [2]seq.Num{0xffff_ff80, 5000}
 // captured is what capture would make of what passed the tap.
 func captured(n uint64, t *reference.Tapped) segment.Segment {
 	s := segment.Segment{
-		Number: n, Time: 1_700_000_000_000_000_000 + t.At*1000, Flow: flow, Dir: dirs[t.From], Checksum: segment.ChecksumGood,
+		Number: n, Time: 1_700_000_000_000_000_000 + t.At*1000, Flow: modelFlow, Dir: modelDirs[t.From], Checksum: segment.ChecksumGood,
 		TTL: 64, Flags: t.Flags, Window: 65535, PayloadLen: uint32(t.Len), Captured: uint32(t.Len), IPLen: 40 + uint32(t.Len),
 	}
 	if !t.NoSeq {
@@ -283,7 +282,7 @@ func (f *figures) check(w *reference.World) {
 	c := records[0]
 	for end := range w.Ends {
 		role := tracker.Server
-		if c.ClientIs == dirs[end] {
+		if c.ClientIs == modelDirs[end] {
 			role = tracker.Client
 		}
 		var out []said
@@ -368,12 +367,12 @@ func (f *figures) note(key string, v verdict, w *reference.World, paths string) 
 	}
 }
 
-var seed = maphash.MakeSeed()
+var modelSeed = maphash.MakeSeed()
 
 // fingerprint is what a run is to the tracker and to its judge: equal ones need no second look.
 func fingerprint(w *reference.World) uint64 {
 	var h maphash.Hash
-	h.SetSeed(seed)
+	h.SetSeed(modelSeed)
 	for i := range w.Wire {
 		if t := &w.Wire[i]; !t.Unseen {
 			maphash.WriteComparable(&h, t.At)

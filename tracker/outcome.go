@@ -20,12 +20,14 @@ func (p *path) into(states ...State) *Transition {
 	return nil
 }
 
-// resetStep is the transition by which a RST ended a live state of the path. A RST
-// that cuts TIME_WAIT short does not undo an orderly close.
-func (p *path) resetStep() *Transition {
-	for i := range p.transitions {
-		tr := &p.transitions[i]
-		if tr.To == Closed && (tr.Event == SndRst || tr.Event == RcvRst) && tr.From != TimeWait {
+// resetStep is the transition by which a RST ended a live state of the end that sends in d. A RST that cuts
+// TIME_WAIT short does not undo an orderly close, nor does one that answers a FIN long after TIME_WAIT was over.
+func (o *outcome) resetStep(d segment.Direction) *Transition {
+	peer := &o.paths[d.Reverse()].timeWait
+	for i := range o.paths[d].transitions {
+		tr := &o.paths[d].transitions[i]
+		late := tr.From == LastAck && peer.Held && peer.EndedBy == TimeWaitExpiry && tr.At > peer.Until
+		if tr.To == Closed && (tr.Event == SndRst || tr.Event == RcvRst) && tr.From != TimeWait && !late {
 			return tr
 		}
 	}
@@ -65,7 +67,7 @@ func (o *outcome) close(opened Open) (Close, Closer) {
 		return CloseNone, NoCloser
 	case opened == OpenRefused:
 		return CloseRefused, CloserOf(Server)
-	case o.paths[0].resetStep() != nil || o.paths[1].resetStep() != nil:
+	case o.resetStep(segment.AtoB) != nil || o.resetStep(segment.BtoA) != nil:
 		return o.aborted()
 	}
 	a, b := &c.ends[0], &c.ends[1]
@@ -131,7 +133,7 @@ func (e *endpoint) resendGap() int64 {
 func (o *outcome) aborted() (Close, Closer) {
 	first, by := (*Transition)(nil), segment.AtoB
 	for d := range o.paths {
-		if tr := o.paths[d].resetStep(); tr != nil && (first == nil || tr.Packet < first.Packet ||
+		if tr := o.resetStep(segment.Direction(d)); tr != nil && (first == nil || tr.Packet < first.Packet ||
 			tr.Packet == first.Packet && tr.Event == SndRst) {
 			first, by = tr, segment.Direction(d)
 		}

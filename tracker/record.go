@@ -132,7 +132,8 @@ type Transition struct {
 // Handshake is when the opening segments passed the tap. A zero Mark: not seen.
 type Handshake struct {
 	Syn, SynAck, Ack Mark
-	SynRetries       int // copies of the SYN after the first, capture duplicates left out
+	SynAckTaken      Mark // the copy of the SYN-ACK that the ACK answers
+	SynRetries       int  // copies of the SYN after the first, capture duplicates left out
 	SynAckRetries    int
 }
 
@@ -141,7 +142,12 @@ type Handshake struct {
 func (h *Handshake) RTTServer() (d time.Duration, ok bool) { return between(h.Syn, h.SynAck) }
 
 // RTTClient is the round trip from the tap to the client and back: SYN-ACK to ACK.
-func (h *Handshake) RTTClient() (d time.Duration, ok bool) { return between(h.SynAck, h.Ack) }
+func (h *Handshake) RTTClient() (d time.Duration, ok bool) {
+	if !h.SynAckTaken.Seen() {
+		return between(h.SynAck, h.Ack)
+	}
+	return between(h.SynAckTaken, h.Ack)
+}
 
 func between(a, b Mark) (time.Duration, bool) {
 	if !a.Seen() || !b.Seen() || b.At < a.At {

@@ -173,8 +173,9 @@ func (c *connection) goesOn(t *Tracker, r *reading, s *segment.Segment, x *endpo
 	}
 	if got := x.at(RcvRst); got.happened() {
 		inexact := x.resetFact > 0 && c.facts[x.resetFact-1].Reset.Class == ResetInWindow
-		heardMore := s.Flags.Has(segment.ACK) && r.ack > x.resetBy // it took what the peer sent behind the RST
-		if inexact || heardMore || r.mark.At-got.mark.At > c.roundTrip() {
+		heardMore := s.Flags.Has(segment.ACK) && r.ack > x.resetBy              // it took what the peer sent behind the RST
+		challenged := inexact && s.PayloadLen == 0 && !s.Flags.Has(segment.FIN) // by a bare ACK, or so it looks
+		if challenged || heardMore || r.mark.At-got.mark.At > 2*c.roundTrip() { // twice, for what waited in queues
 			c.setEffect(x.resetFact, EffectRefuted)
 			c.note(t, s.Dir, Fact{Kind: FactRetracted, Mark: r.mark, Cause: got.mark, To: Closed})
 			got.withdraw()

@@ -48,9 +48,9 @@ func Run(ctx context.Context, src Source, t *tracker.Tracker, emit func(*tracker
 		n, ended = src.Next(batch)
 		for i := range batch[:n] {
 			s := &batch[i]
-			// Before each segment, not once a batch: where batches end must not show in a record.
-			t.Advance(s.Time)
 			v := t.Observe(s)
+			// With each segment, not once a batch: where batches end must not show in a record.
+			t.Advance(s.Time)
 			if observe != nil {
 				observe(s, v)
 			}
