@@ -8,7 +8,12 @@ func (c *connection) certainty(s step, d segment.Direction, from State) Certaint
 	switch s.event {
 	case SndRst:
 		// A bare RST could be anybody's; one with the right ACK number needs the connection.
-		if e.ownReset > 0 && c.facts[e.ownReset-1].Reset.Form == FormActive {
+		switch r := c.resetOf(e.ownReset); {
+		case r == nil:
+			return Inferred
+		case r.Class == ResetInWindow:
+			return Assumed // what lies below it was sent, and may have been a FIN
+		case r.Form == FormActive:
 			return Observed
 		}
 		return Inferred
@@ -26,8 +31,8 @@ func (c *connection) certainty(s step, d segment.Direction, from State) Certaint
 		}
 	case RcvAckFin:
 		switch {
-		case e.has(RcvFin) && e.gotFinAck >= e.finEnd && !e.gotLateFin && s.order == e.at(RcvFin).order:
-			// One segment brought both: whatever is certain of its FIN is of its ACK.
+		case e.has(RcvFin) && e.at(RcvFin).grade == confirmed && e.gotFinAck >= e.finEnd && !e.gotLateFin:
+			return Inferred // the FIN it received acknowledged its own, if nothing before did
 		case e.crossedFins() && c.closeTogether(e, RcvAckFin, RcvFin), e.gotLateFin,
 			c.closeTogether(e, RcvAckFin, RcvRst), c.closeTogether(e, RcvAckFin, SndRst):
 			return Assumed // which of the two came first, the tap cannot know
@@ -44,6 +49,14 @@ func (c *connection) certainty(s step, d segment.Direction, from State) Certaint
 	default:
 		return Assumed
 	}
+}
+
+// resetOf returns what the RST fact at index-1 tells, nil without one.
+func (c *connection) resetOf(index int) *Reset {
+	if index == 0 {
+		return nil
+	}
+	return &c.facts[index-1].Reset
 }
 
 // crossedFins reports whether e sent its FIN without having the peer's.

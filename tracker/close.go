@@ -43,7 +43,12 @@ func (c *connection) firstFin(t *Tracker, s *segment.Segment, r *reading, x, y *
 	x.sndNxt = max(x.sndNxt, r.end)
 	x.stats.FinSent = r.mark
 	x.finPulled = r.ackPlace == ackNew || y.sndUna < y.sndNxt
-	x.queuedFin = y.finEnd != 0 && y.finPulled && r.mark.At-y.fin.first().mark.At < 2*c.roundTrip()+firstResend
+	if y.finEnd != 0 {
+		after, got := r.mark.At-y.fin.first().mark.At, x.at(RcvFin).grade == confirmed
+		released := y.finPulled && after < 2*c.roundTrip()+firstResend
+		again := !got && after >= firstResend || got && x.ackedFinAt == 0 // perhaps not its first copy
+		x.queuedFin = released || again
+	}
 	c.dateFin(s, r, x, y)
 	if x.wholeUpTo(r.end - 1) {
 		y.at(RcvFin).set(r.mark, provisional)

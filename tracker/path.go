@@ -79,7 +79,7 @@ func (c *connection) take(t *Tracker, p *path, d segment.Direction, s step) bool
 		mark.At = max(mark.At, p.transitions[n-1].At) // what waited happened no earlier than what it waited for
 	}
 	p.transitions = append(p.transitions, Transition{
-		Role: c.role(d), From: p.state, To: to, Event: s.event, Certainty: c.certainty(s, d, p.state), Mark: mark,
+		Role: c.role(d), From: p.state, To: to, Event: s.event, Certainty: p.certainty(c.certainty(s, d, p.state)), Mark: mark,
 	})
 	p.orders = append(p.orders, s.order)
 	if p.state == TimeWait {
@@ -99,6 +99,15 @@ func (c *connection) take(t *Tracker, p *path, d segment.Direction, s step) bool
 		}
 	}
 	return true
+}
+
+// certainty grades a step no better than the assumption it starts from. TIME_WAIT is reached from either
+// side of what can only be assumed; behind it nothing hangs on that any more.
+func (p *path) certainty(own Certainty) Certainty {
+	if n := len(p.transitions); n > 0 && p.transitions[n-1].Certainty == Assumed && p.state != TimeWait {
+		return Assumed
+	}
+	return own
 }
 
 // expireTimeWait lets 2 MSL run out before now.
