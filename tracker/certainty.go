@@ -6,6 +6,10 @@ import "github.com/tcplife/tcplife/internal/segment"
 func (c *connection) certainty(s step, d segment.Direction, from State) Certainty {
 	e := &c.ends[d]
 	switch s.event {
+	case SndSyn:
+		if c.tentative {
+			return Assumed // a blind SYN into the connection before looks the same
+		}
 	case SndRst:
 		// A bare RST could be anybody's; one with the right ACK number needs the connection.
 		switch r := c.resetOf(e.ownReset); {

@@ -89,7 +89,7 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 	if !y.has(SndSyn) { // the SYN was not captured: it was sent before this
 		y.at(SndSyn).set(m, confirmed)
 		y.at(SndSyn).advance(m)
-		c.sawStart = t.now-t.sum.First.At > startGrace
+		c.sawStart = t.now-t.start > startGrace
 	}
 	if !c.openerKnown {
 		c.opener, c.openerKnown, c.directionBy = s.Dir.Reverse(), true, DirectionBySynAck

@@ -16,7 +16,9 @@ type Tracker struct {
 	queue   deadlines // connections that leave by themselves, soonest first
 	clock   clock     // all live connections, for eviction
 	live    int       // connections in the table, earlier incarnations included
-	now     int64     // the latest capture time seen
+	begun   bool
+	start   int64 // when the trace began
+	now     int64 // the latest capture time seen
 	past    history
 	rest    []*connection // what Flush has still to record, by first packet
 	ended   []*Connection // records not taken yet
@@ -37,8 +39,9 @@ func (t *Tracker) Observe(s *segment.Segment) Verdict {
 	t.sum.Segments++
 	m := markOf(s)
 	if !t.sum.First.Seen() {
-		t.sum.First, t.now = m, s.Time
+		t.sum.First = m
 	}
+	t.begin(s.Time)
 	if s.Time < t.now {
 		t.sum.Backwards++
 	}
@@ -62,9 +65,18 @@ func (t *Tracker) Observe(s *segment.Segment) Verdict {
 	return Verdict{Connection: c.first.Packet, Note: note}
 }
 
+// begin fixes when the trace began, once.
+func (t *Tracker) begin(at int64) {
+	if !t.begun {
+		t.begun, t.start, t.now = true, at, at
+	}
+}
+
 // Advance tells the tracker that the trace has reached a time, in nanoseconds since
-// 1970 UTC, and lets records leave whose time has come.
+// 1970 UTC, and lets records leave whose time has come. Its first call, if it comes before any segment, says
+// when the trace began: trackers that share a trace get the time of its first packet that way.
 func (t *Tracker) Advance(now int64) {
+	t.begin(now)
 	t.now = max(t.now, now)
 	for {
 		syn, deadline, ok := t.embryos.expired(t.now)
