@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -X main.version=$(VERSION)
 DEMO    := testdata/pcap/demo.pcapng
 
-.PHONY: help demo test build static setup lint generate fuzz cover race clean
+.PHONY: help demo test build static setup lint generate fuzz cover race kernel-test kernel-score clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -36,6 +36,12 @@ race: setup ## run the tests of what runs in parallel under the race detector
 
 fuzz: setup ## run each fuzz target for FUZZTIME seconds (60)
 	@sh scripts/fuzz.sh
+
+kernel-test: setup ## compare with what this machine's own kernel does (Linux, root; else skipped with the reason)
+	TCPLIFE_KERNEL_LAB=1 $(GO) test -count=1 -v -run TestLab ./internal/kernellab
+
+kernel-score: build ## score against the captures of real kernels in KERNEL_TRUTH (../shared/kernel)
+	@sh scripts/kernel-score.sh
 
 cover: setup ## how much of the code the tests reach, per function
 	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...
