@@ -97,9 +97,10 @@ type teardown struct {
 	gotLateFin bool                               // it took another copy of the peer's FIN than the first, as far as can be told
 	gotFinAck  int64                              // what the peer's FIN, in the copy that was received, acknowledges
 	resetFact  int                                // index+1 in facts of the RST that closed this end
-	resetBy    int64                              // the position of that RST, in the peer's stream
+	resetBy    int64                              // all that its peer had sent before that RST lies below this
 	ownReset   int                                // index+1 in facts of the RST this end sent
 	resetAt    int64                              // its position
+	resetTop   int64                              // all that was sent before it lies below this
 	aborted    bool                               // it sent a RST of a live socket (FormActive)
 	reacks     int                                // how often it acknowledged the peer's FIN again
 	reackAt    Mark

@@ -45,7 +45,7 @@ func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *end
 	if got := y.at(RcvRst); !got.happened() && !y.has(SndRst) {
 		heldTimeWait := y.inTimeWait()
 		got.set(r.mark, provisional)
-		y.resetFact, y.resetBy = index, r.pos
+		y.resetFact, y.resetBy = index, max(r.pos, x.sndNxt)
 		c.setEffect(index, EffectClosed)
 		if heldTimeWait {
 			c.note(t, s.Dir.Reverse(), Fact{Kind: FactTimeWaitReset, Mark: r.mark})
@@ -68,7 +68,7 @@ func (c *connection) mayHaveMissed(x *endpoint) bool {
 func (c *connection) sentReset(r *reading, index int, x *endpoint) {
 	if !x.has(SndRst) {
 		x.at(SndRst).set(r.mark, observed)
-		x.ownReset, x.resetAt = index, r.pos
+		x.ownReset, x.resetAt, x.resetTop = index, r.pos, max(r.pos, x.sndNxt)
 	}
 }
 
@@ -184,7 +184,7 @@ func (c *connection) goesOn(t *Tracker, r *reading, s *segment.Segment, x *endpo
 			got.postpone(r.mark) // R4: sent before the RST came
 		}
 	}
-	if sent := x.at(SndRst); sent.happened() && (r.end > x.resetAt || r.mark.At-sent.mark.At > c.roundTrip()) {
+	if sent := x.at(SndRst); sent.happened() && (r.end > x.resetTop || r.mark.At-sent.mark.At > c.roundTrip()) {
 		if x.ownReset > 0 {
 			c.facts[x.ownReset-1].Reset.SenderGoesOn = true
 		}
