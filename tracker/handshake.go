@@ -26,6 +26,7 @@ func (c *connection) onSyn(t *Tracker, s *segment.Segment, x, y *endpoint) Note 
 	if last := x.syn.last(); last != nil {
 		c.note(t, s.Dir, Fact{Kind: FactSynRetransmitted, Mark: m, Cause: last.mark, Gap: m.At - last.mark.At})
 		c.handshake.SynRetries++
+		x.stats.RetransmittedPackets++
 		note = NoteRetransmission
 		if c.tentative && m.At-last.mark.At >= minResend {
 			c.confirm() // whoever forges a SYN does not wait and repeat it
@@ -105,6 +106,7 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 	if last := x.synAck.last(); last != nil {
 		c.note(t, s.Dir, Fact{Kind: FactSynAckRetransmitted, Mark: m, Cause: last.mark, Gap: m.At - last.mark.At})
 		c.handshake.SynAckRetries++
+		x.stats.RetransmittedPackets++
 		note = NoteRetransmission
 		// R5: the ACK that had passed did not arrive, or was not taken.
 		if a := x.at(RcvAckSyn); a.grade == provisional && m.At-a.mark.At > c.roundTrip() {
