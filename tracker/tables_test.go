@@ -82,6 +82,19 @@ beside it stands apart: each of those arrows names what the capture or the wire 
 			}
 		}
 	}
+	b.WriteString(`
+## What no tap can know
+
+A record's transition is graded: ` + "`observed`" + ` (the endpoint itself sent a segment that only this state can send), ` + "`inferred`" + ` (a later segment
+proves it), ` + "`assumed`" + ` (nothing contradicts it). A step is graded no better than the assumption it starts from. Where the wire or the
+capture hides what happened, this is what is said:
+
+| what | what the endpoint did | what the capture shows | what the record says |
+|---|---|---|---|
+`)
+	for _, u := range unknowable {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", u.name, u.truth, u.shows, u.says)
+	}
 	return b.Bytes()
 }
 
