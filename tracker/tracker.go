@@ -50,6 +50,18 @@ func (t *Tracker) Observe(s *segment.Segment) Verdict {
 	if s.Options.Has&segment.OptCut != 0 {
 		t.sum.TruncatedHeader++
 	}
+	v := t.assign(s)
+	if s.Flow.A == s.Flow.B {
+		// An endpoint that talks to itself (RFC 9293 3.9.1) is both ends: what it sends, its peer sends too.
+		mirrored := *s
+		mirrored.Dir = s.Dir.Reverse()
+		t.assign(&mirrored)
+	}
+	return v
+}
+
+// assign gives s to its connection.
+func (t *Tracker) assign(s *segment.Segment) Verdict {
 	if t.flows[s.Flow] == nil {
 		t.grow(s)
 		if isEmbryo(s) && t.flows[s.Flow] == nil {

@@ -142,3 +142,31 @@ func BenchmarkInOrder(b *testing.B) {
 		bulk(tr, s, 1)
 	}
 }
+
+func TestAnEndpointThatTalksToItself(t *testing.T) {
+	self := segment.Endpoint{IP: segment.IP{15: 1}, Port: 40000}
+	flow, dir := segment.FlowOf(self, self)
+	tr := tracker.New(tracker.DefaultConfig())
+	const isn = 1000
+	for i, s := range []segment.Segment{ // RFC 9293 figure 7 with one socket: SYN, SYN-ACK, data, ACK
+		{Flags: segment.SYN, Seq: isn},
+		{Flags: segment.SYN | segment.ACK, Seq: isn, Ack: isn + 1},
+		{Flags: segment.ACK, Seq: isn + 1, Ack: isn + 1, PayloadLen: 100},
+		{Flags: segment.ACK, Seq: isn + 101, Ack: isn + 101},
+	} {
+		s.Flow, s.Dir, s.Window = flow, dir, 65535
+		s.Number, s.Time = uint64(i+1), int64(i+1)*1_000_000
+		tr.Observe(&s)
+	}
+	for !tr.Flush() {
+		continue
+	}
+	records := tr.Take()
+	if len(records) != 1 {
+		t.Fatalf("%d connections, want one", len(records))
+	}
+	c := records[0]
+	if c.Open != tracker.OpenSimultaneous || c.Endpoints[0].State != tracker.Established || c.Endpoints[1].State != tracker.Established {
+		t.Errorf("open %v, in %v and %v; want simultaneous, and both established", c.Open, c.Endpoints[0].State, c.Endpoints[1].State)
+	}
+}
