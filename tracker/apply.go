@@ -294,7 +294,7 @@ func (c *connection) carry(t *Tracker, s *segment.Segment, r *reading, x, y *end
 	if y.finEnd != 0 && added.New > 0 {
 		c.dataAfterPeerFin(t, s, r, x, y)
 	}
-	if x.finEnd != 0 {
+	if x.finEnd != 0 && !s.Flags.Has(segment.FIN) { // the FIN's own octets are a copy of it, no filling
 		c.fillBelowFin(r, x, y)
 	}
 	return note

@@ -13,6 +13,8 @@ func (c *connection) certainty(s step, d segment.Direction, from State) Certaint
 	case SndRst:
 		// A bare RST could be anybody's; one with the right ACK number needs the connection.
 		switch r := c.resetOf(e.ownReset); {
+		case e.finDenied:
+			return Assumed
 		case r == nil:
 			return Inferred
 		case r.Class == ResetInWindow:

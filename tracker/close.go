@@ -68,7 +68,7 @@ func (c *connection) dateFin(s *segment.Segment, r *reading, x, y *endpoint) {
 		fin.advance(x.at(SndRst).mark)
 	}
 	got := x.at(RcvFin)
-	if got.grade != confirmed || got.order >= fin.order {
+	if got.grade != confirmed || got.order > fin.order {
 		return
 	}
 	// x acknowledged the peer's FIN before this passed. The FINs crossed all the same if this one, overtaken,

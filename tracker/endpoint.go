@@ -91,6 +91,7 @@ type teardown struct {
 	lastFinAck Mark                               // the peer's last segment that acknowledges its FIN
 	ackedFinAt int64                              // its own position when it acknowledged the peer's FIN, if that had passed only once
 	ackedFinTS uint32                             // and its timestamp then
+	finDenied  bool                               // its bare RST says that it never took the peer's FIN, but late: the ACK may be missing
 	finUnseen  bool                               // its FIN was not captured
 	finPulled  bool                               // its FIN acknowledged data, or left some outstanding: that may release a FIN the peer had queued
 	queuedFin  bool                               // its own FIN may have been queued before the peer's came: CLOSE_WAIT is not certain

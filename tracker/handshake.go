@@ -185,7 +185,7 @@ func (c *connection) confirmOpen(s *segment.Segment, r *reading, x, y *endpoint)
 	case a.happened():
 		a.grade = confirmed
 	case c.fastOpen: // data may be sent in SYN_RCVD (RFC 7413)
-	case s.PayloadLen > 0 || r.ack > 1 || s.Flags.Has(segment.FIN):
+	case s.PayloadLen > 0 || r.ack > 1: // a FIN alone may be sent in SYN_RCVD (RFC 9293 3.10.4)
 		a.set(r.mark, confirmed)
 		a.advance(r.mark)
 		if opened := y.at(RcvSynAck); y.has(SndSyn) && !y.has(RcvSyn) && !opened.happened() && x.synAck.n > 0 {

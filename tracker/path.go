@@ -101,10 +101,9 @@ func (c *connection) take(t *Tracker, p *path, d segment.Direction, s step) bool
 	return true
 }
 
-// certainty grades a step no better than the assumption it starts from. TIME_WAIT is reached from either
-// side of what can only be assumed; behind it nothing hangs on that any more.
+// certainty grades a step no better than the assumption it starts from.
 func (p *path) certainty(own Certainty) Certainty {
-	if n := len(p.transitions); n > 0 && p.transitions[n-1].Certainty == Assumed && p.state != TimeWait {
+	if n := len(p.transitions); n > 0 && p.transitions[n-1].Certainty == Assumed {
 		return Assumed
 	}
 	return own

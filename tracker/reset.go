@@ -161,6 +161,7 @@ func (c *connection) resetAfterFin(s *segment.Segment, r *reading, x, y *endpoin
 	case s.Flags.Has(segment.ACK) && r.ack >= y.finEnd:
 		c.confirmFin(s, x, y)
 	default:
+		x.finDenied = got.happened() && !s.Flags.Has(segment.ACK) && r.mark.At-got.mark.At > c.roundTrip()
 		got.withdraw()
 	}
 }
