@@ -205,6 +205,9 @@ func (p *played) checkFindings() {
 		}
 	}
 	p.eachFinding(func(f *anomaly.Finding) {
+		if text := impossible.FindString(f.Evidence); text != "" {
+			p.fail(0, "%q cannot be: %s", text, describe(f))
+		}
 		if slices.Contains(p.conv.Near, f.Kind.Slug) {
 			p.fail(0, "a near miss was reported: %s", describe(f))
 		} else if !wanted[f] && !slices.Contains(p.conv.Allow, f.Kind.Slug) {

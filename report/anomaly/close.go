@@ -24,7 +24,7 @@ var finUnacked = &Kind{
 	judge: func(c *conn) []Finding {
 		var out []Finding
 		for _, r := range both {
-			if c.end(r.Peer()).FinSent.Seen() {
+			if c.end(r.Peer()).FinSent.Seen() || c.Close == tracker.CloseOrderlyUnacked {
 				continue // missing-final-ack
 			}
 			if last, n, ok := c.unansweredFin(r); ok {
@@ -39,21 +39,29 @@ var finUnacked = &Kind{
 var missingFinalAck = &Kind{
 	Slug: "missing-final-ack", Family: Teardown, Severity: Warn, Since: "0.1", cause: badClose,
 	Reference: "RFC 9293 3.6, 3.10.7.4 (LAST-ACK)",
-	Summary:   "Both sides sent a FIN, but the last one was never acknowledged.",
-	Explanation: "The side that closed last is left in LAST_ACK and resends its FIN. The first closer vanished, dropped its TIME_WAIT early, or a stateful " +
-		"firewall closed its entry too soon and eats the last ACK. If the FIN was not even sent again, the ACK did arrive, only the capture " +
-		"missed it, and nothing is reported. No data is lost.",
+	Summary:   "Both sides sent a FIN, but one of the two was never acknowledged, though sent again.",
+	Explanation: "Usually it is the last one: the side that closed last is left in LAST_ACK and resends its FIN. The first closer vanished, dropped its TIME_WAIT " +
+		"early, or a stateful firewall closed its entry too soon and eats the last ACK. The record's close is orderly_unacked. A FIN that is not even sent " +
+		"again was acknowledged where the capture did not see it: the record says orderly_unacked too, and nothing is reported. No data is lost.",
 	replaces: []*Kind{finRetransmitted},
 	judge: func(c *conn) []Finding {
 		var out []Finding
 		for _, r := range both {
-			if !c.end(r.Peer()).FinSent.Seen() {
+			if c.Close != tracker.CloseOrderlyUnacked {
 				continue
 			}
 			if last, n, ok := c.unansweredFin(r); ok {
-				out = append(out, c.about(r, c.end(r).FinSent.At, []tracker.Mark{c.end(r.Peer()).FinSent, c.end(r).FinSent, last}, High,
-					"the %s's FIN answers that of %s; sent %s, and no ACK of it in the %s after the last",
-					r, ref(c.end(r.Peer()).FinSent), countOf(n, "time", "times"), span(c.since(last))))
+				own, peer := c.end(r).FinSent, c.end(r.Peer()).FinSent
+				order := fmt.Sprintf("behind the %s's (%s)", r.Peer(), ref(peer))
+				switch {
+				case !peer.Seen():
+					order = fmt.Sprintf("the %s's was not captured", r.Peer())
+				case own.Packet < peer.Packet:
+					order = fmt.Sprintf("before the %s's (%s)", r.Peer(), ref(peer))
+				}
+				out = append(out, c.about(r, own.At, []tracker.Mark{peer, own, last}, High,
+					"the %s's FIN (%s), %s, was sent %s; no ACK of it in the %s after the last",
+					r, ref(own), order, countOf(n, "time", "times"), span(c.since(last))))
 			}
 		}
 		return out
@@ -139,7 +147,7 @@ var halfCloseData = &Kind{
 		"trouble only if the closer did not mean to read any more: then its kernel answers with a RST, see rst-late-data.",
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactHalfCloseData, func(fs []*tracker.Fact) string {
-			return fmt.Sprintf("new data (%s) %s after the %s's FIN (%s) was sent", ref(fs[0].Mark), span(between(fs[0].Cause, fs[0].Mark)), fs[0].Role.Peer(), ref(fs[0].Cause))
+			return fmt.Sprintf("new data (%s)%s after the %s's FIN (%s) was sent", ref(fs[0].Mark), timed(" %s", fs[0].Cause, fs[0].Mark), fs[0].Role.Peer(), ref(fs[0].Cause))
 		})
 	},
 }
@@ -155,7 +163,7 @@ var finWait2Timeout = &Kind{
 		for f := range c.all(tracker.FactRst) {
 			if age, ok := c.timedOutFinWait2(f); ok {
 				fin := c.end(f.Role).FinSent
-				return []Finding{c.about(f.Role, f.At, []tracker.Mark{fin, f.Mark}, High, "RST (%s) %s after the %s's own FIN (%s) to whoever still spoke: its FIN_WAIT_2 had ended",
+				return []Finding{c.about(f.Role, f.At, []tracker.Mark{fin, f.Mark}, High, "RST (%s) %s after the %s's own FIN (%s), in answer to its peer: its FIN_WAIT_2 had ended",
 					ref(f.Mark), span(age), f.Role, ref(fin))}
 			}
 		}
@@ -204,7 +212,7 @@ var simultaneousClose = &Kind{
 		}
 		return []Finding{c.whole(
 			max(client.At, server.At), []tracker.Mark{client, server},
-			"the FINs of %s and %s passed %s apart, neither sent with knowledge of the other", ref(client), ref(server), apart(client, server),
+			"the FINs of %s and %s passed%s, neither sent with knowledge of the other", ref(client), ref(server), apart(client, server),
 		)}
 	},
 }
@@ -215,7 +223,13 @@ func (c *conn) closedAtOnce() bool {
 		slices.ContainsFunc(c.Transitions, func(tn tracker.Transition) bool { return tn.To == tracker.Closing })
 }
 
-func apart(a, b tracker.Mark) string { return span(max(between(a, b), between(b, a))) }
+// apart says how far from each other two segments passed, in whichever order: " 3 ms apart".
+func apart(a, b tracker.Mark) string {
+	if a.At == b.At {
+		return " at one time"
+	}
+	return " " + span(max(between(a, b), between(b, a))) + " apart"
+}
 
 var finRetransmitted = &Kind{
 	Slug: "fin-retransmitted", Family: Teardown, Severity: Note, Since: "0.1", cause: explains,
@@ -227,7 +241,7 @@ var finRetransmitted = &Kind{
 		var out []Finding
 		for _, r := range both {
 			if fs := c.copies(r, tracker.FactFinRetransmitted); len(fs) > 0 {
-				out = append(out, c.from(fs, "%s, the first %s after the FIN before it", countOf(len(fs), "copy", "copies"), span(time.Duration(fs[0].Gap))))
+				out = append(out, c.from(fs, "%s", resent(fs, "FIN")))
 			}
 		}
 		return out
@@ -277,7 +291,7 @@ var dataAfterOwnFin = &Kind{
 		"else sent in its name. Retransmissions below the FIN are normal and are not meant here.",
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactDataAfterOwnFin, func(fs []*tracker.Fact) string {
-			return fmt.Sprintf("%s beyond the FIN of %s, in %s%s", count(fs[0].Bytes, "byte"), ref(fs[0].Cause), ref(fs[0].Mark), more(len(fs)))
+			return fmt.Sprintf("%s beyond the FIN of %s, in %s%s", count(fs[0].Bytes, "byte"), ref(c.end(fs[0].Role).FinSent), ref(fs[0].Mark), more(len(fs)))
 		})
 	},
 }
@@ -343,8 +357,11 @@ var segmentAfterClose = &Kind{
 	Summary:     "A segment arrived after both ends had closed.",
 	Explanation: "A late duplicate, or a copy that took a slower path: TIME_WAIT exists to absorb it. Harmless; tools without TIME_WAIT make a ghost connection of it.",
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactSegmentAfterClose, func(fs []*tracker.Fact) string {
-			return fmt.Sprintf("%s, %s after the close%s", ref(fs[0].Mark), span(between(c.Closed, fs[0].Mark)), more(len(fs)))
+		if !c.Closed.Seen() {
+			return nil
+		}
+		return c.facts(tracker.FactSegmentAfterClose, func(f *tracker.Fact) bool { return f.Packet > c.Closed.Packet }, func(fs []*tracker.Fact) string {
+			return ref(fs[0].Mark) + timed(", %s after the close", c.Closed, fs[0].Mark) + more(len(fs))
 		})
 	},
 }
@@ -368,7 +385,7 @@ var closedByServerFirst = &Kind{
 			return nil // the client's came first, or may have passed uncaptured
 		}
 		if client.Seen() {
-			after = fmt.Sprintf(", %s before the client's (%s)", span(between(server, client)), ref(client))
+			after = timed(", %s", server, client) + fmt.Sprintf(" before the client's (%s)", ref(client))
 		}
 		return []Finding{c.about(tracker.Server, server.At, []tracker.Mark{server}, High, "the server's FIN (%s) came first%s", ref(server), after)}
 	},

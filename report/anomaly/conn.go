@@ -59,12 +59,23 @@ func (c *conn) by(r tracker.Role, k tracker.FactKind) []*tracker.Fact {
 // each returns one finding per role that has facts of kind k, made by phrase from
 // all of them.
 func (c *conn) each(k tracker.FactKind, phrase func(fs []*tracker.Fact) string) []Finding {
+	return c.facts(k, func(*tracker.Fact) bool { return true }, phrase)
+}
+
+// facts is each for those facts of kind k that fit.
+func (c *conn) facts(k tracker.FactKind, fits func(f *tracker.Fact) bool, phrase func(fs []*tracker.Fact) string) []Finding {
 	if !c.has(k) {
 		return nil
 	}
 	var out []Finding
 	for _, r := range both {
-		if fs := c.by(r, k); len(fs) > 0 {
+		var fs []*tracker.Fact
+		for _, f := range c.by(r, k) {
+			if fits(f) {
+				fs = append(fs, f)
+			}
+		}
+		if len(fs) > 0 {
 			out = append(out, c.from(fs, "%s", phrase(fs)))
 		}
 	}
@@ -102,8 +113,13 @@ func (c *conn) whole(at int64, marks []tracker.Mark, format string, args ...any)
 // end returns the endpoint of role r.
 func (c *conn) end(r tracker.Role) *tracker.Endpoint { return &c.Endpoints[r] }
 
-// since is how much of the trace followed m.
-func (c *conn) since(m tracker.Mark) time.Duration { return time.Duration(c.TraceEnd - m.At) }
+// since is how much of the trace followed m, 0 if m was not seen.
+func (c *conn) since(m tracker.Mark) time.Duration {
+	if !m.Seen() {
+		return 0
+	}
+	return max(0, time.Duration(c.TraceEnd-m.At))
+}
 
 // rtt is the whole round trip, as far as the capture shows it; never 0.
 func (c *conn) rtt() time.Duration {

@@ -45,7 +45,7 @@ var peerVanished = &Kind{
 				continue
 			}
 			out = append(out, c.about(r.Peer(), c.end(r.Peer()).Last.At, []tracker.Mark{c.end(r.Peer()).Last, s.first, s.last}, High,
-				"last heard of %s before the %s gave up: %s", span(between(c.end(r.Peer()).Last, s.last)), r, s))
+				"last heard of (%s)%s before the %s gave up: %s", ref(c.end(r.Peer()).Last), timed(" %s", c.end(r.Peer()).Last, s.last), r, s))
 		}
 		return out
 	},
@@ -67,8 +67,8 @@ var zeroWindowDeath = &Kind{
 				continue
 			}
 			if rst := c.closing; rst != nil && rst.Reset.Phase < tracker.PhaseTimeWait {
-				out = append(out, c.about(r, shut.At, []tracker.Mark{shut, rst.Mark}, High, "the %s reset the connection (%s) while the %s's window was closed, since %s and for %s",
-					rst.Role, ref(rst.Mark), r, ref(shut), span(between(shut, rst.Mark))))
+				out = append(out, c.about(r, shut.At, []tracker.Mark{shut, rst.Mark}, High, "the %s reset the connection (%s) while the %s's window was closed, since %s%s",
+					rst.Role, ref(rst.Mark), r, ref(shut), timed(" and for %s", shut, rst.Mark)))
 			} else if s, ok := c.stuck(r.Peer()); ok && rst == nil && c.since(s.last) >= max(2*s.gap, c.patience()) {
 				out = append(out, c.about(r, shut.At, []tracker.Mark{shut, s.last}, High, "the %s's last try (%s) came while the %s's window was closed, since %s: %s",
 					r.Peer(), ref(s.last), r, ref(shut), s))
@@ -87,7 +87,11 @@ var keepaliveProbes = &Kind{
 		"help against it.",
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactKeepalive, func(fs []*tracker.Fact) string {
-			return fmt.Sprintf("%s, the first %s after the segment before it", count(c.end(fs[0].Role).Keepalives, "probe"), span(time.Duration(fs[0].Gap)))
+			probes, idle := count(c.end(fs[0].Role).Keepalives, "probe"), min(time.Duration(fs[0].Gap), between(c.First, fs[0].Mark))
+			if idle <= 0 {
+				return probes
+			}
+			return fmt.Sprintf("%s, the first %s after the segment before it", probes, span(idle))
 		})
 	},
 }
@@ -121,7 +125,7 @@ var keepaliveDead = &Kind{
 				continue
 			}
 			out = append(out, c.about(r.Peer(), probes[0].At, []tracker.Mark{c.end(r.Peer()).Last, probes[0].Mark, last.Mark}, High,
-				"%s over %s without an answer, %s; last heard of at %s", count(len(probes), "probe"), span(between(probes[0].Mark, last.Mark)), ended,
+				"%s%s without an answer, %s; last heard of at %s", count(len(probes), "probe"), timed(" over %s", probes[0].Mark, last.Mark), ended,
 				ref(c.end(r.Peer()).Last)))
 		}
 		return out
@@ -138,9 +142,9 @@ type stuckData struct {
 
 func (s stuckData) String() string {
 	if s.gap == 0 {
-		return fmt.Sprintf("%d transmissions of one segment", s.copies)
+		return count(s.copies, "transmission") + " of one segment"
 	}
-	return fmt.Sprintf("%d transmissions of one segment, the last %s after the one before", s.copies, span(s.gap))
+	return fmt.Sprintf("%s of one segment, the last %s after the one before", count(s.copies, "transmission"), span(s.gap))
 }
 
 // stuck reports the segment that r sent at least GiveUpCopies times without an answer, each

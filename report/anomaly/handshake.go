@@ -33,10 +33,18 @@ var synUnanswered = &Kind{
 		}
 		return []Finding{c.about(
 			tracker.Client, client.First.At, []tracker.Mark{client.First, client.Last}, High,
-			"%s over %s, and nothing from the server for %s after the last", count(client.Syn, "SYN"),
-			span(between(client.First, client.Last)), span(c.since(client.Last)),
+			"%s%s, and nothing from the server in the %s after%s", count(client.Syn, "SYN"),
+			timed(" over %s", client.First, client.Last), span(c.since(client.Last)), theLast(client.Syn),
 		)}
 	},
+}
+
+// theLast ends a phrase about what followed the last of n segments.
+func theLast(n uint64) string {
+	if n == 1 {
+		return " it"
+	}
+	return " the last"
 }
 
 var synRetransmitted = &Kind{
@@ -50,7 +58,7 @@ var synRetransmitted = &Kind{
 		var out []Finding
 		for _, r := range both {
 			if fs := c.copies(r, tracker.FactSynRetransmitted); len(fs) > 0 {
-				out = append(out, c.from(fs, "%s, the first %s after the SYN before it", countOf(len(fs), "copy", "copies"), span(time.Duration(fs[0].Gap))))
+				out = append(out, c.from(fs, "%s", resent(fs, "SYN")))
 			}
 		}
 		return out
@@ -109,7 +117,7 @@ var synNewISNRetry = &Kind{
 			if !f.Cause.Seen() {
 				return fmt.Sprintf("another initial sequence number at %s, the attempt before it unanswered", ref(f.Mark))
 			}
-			return fmt.Sprintf("another initial sequence number %s after the SYN of %s, which was never answered", span(between(f.Cause, f.Mark)), ref(f.Cause))
+			return fmt.Sprintf("another initial sequence number%s after the SYN of %s, which was never answered", timed(" %s", f.Cause, f.Mark), ref(f.Cause))
 		})
 	},
 }
@@ -131,7 +139,7 @@ var connectionRefused = &Kind{
 			if f.Role == tracker.Server && f.Reset.Effect == tracker.EffectClosed {
 				return []Finding{c.about(
 					tracker.Server, f.At, []tracker.Mark{client.First, f.Mark}, High,
-					"RST %s after the first SYN (%s), acknowledging it", span(between(client.First, f.Mark)), ref(f.Mark),
+					"RST (%s) acknowledging the SYN%s", ref(f.Mark), timed(", %s after it was first sent", client.First, f.Mark),
 				)}
 			}
 		}
@@ -148,7 +156,7 @@ var refusedRSTBadAck = &Kind{
 		"again afterwards.",
 	judge: func(c *conn) []Finding {
 		for f := range c.all(tracker.FactRst) {
-			if f.Role == tracker.Server && f.Reset.Receiver == tracker.SynSent && f.Reset.Effect != tracker.EffectClosed {
+			if f.Role == tracker.Server && f.Reset.Receiver == tracker.SynSent && f.Reset.Class != tracker.ResetExact {
 				return []Finding{c.about(
 					tracker.Server, f.At, []tracker.Mark{c.end(tracker.Client).First, f.Mark}, High,
 					"the RST of %s does not acknowledge the SYN of %s", ref(f.Mark), ref(c.end(tracker.Client).First),
@@ -169,7 +177,7 @@ var synAckRetransmitted = &Kind{
 		var out []Finding
 		for _, r := range both {
 			if fs := c.copies(r, tracker.FactSynAckRetransmitted); len(fs) > 0 {
-				out = append(out, c.from(fs, "%s, the first %s after the SYN-ACK before it", countOf(len(fs), "copy", "copies"), span(time.Duration(fs[0].Gap))))
+				out = append(out, c.from(fs, "%s", resent(fs, "SYN-ACK")))
 			}
 		}
 		return out
@@ -189,10 +197,14 @@ var synAckUnanswered = &Kind{
 		if c.Open != tracker.OpenHalf || !c.Handshake.SynAck.Seen() || c.Handshake.Ack.Seen() {
 			return nil
 		}
-		if client.Syn == 0 || client.Packets != client.Syn || server.Packets != server.Syn {
+		gaveUp := c.closing != nil && c.closing.Role == tracker.Server && server.Packets == server.Syn+server.Rst
+		if client.Syn == 0 || client.Packets != client.Syn || server.Packets != server.Syn && !gaveUp {
 			return nil // somebody went on, or the client's direction was not captured
 		}
 		retries, quiet := c.Handshake.SynAckRetries, c.since(server.Last)
+		if gaveUp && retries > 0 {
+			quiet = max(quiet, c.t.AttemptGrace) // it waited long enough itself
+		}
 		conf := Medium
 		switch {
 		case retries > 1 && quiet >= c.t.AttemptGrace:
@@ -205,8 +217,8 @@ var synAckUnanswered = &Kind{
 		}
 		return []Finding{c.about(
 			tracker.Client, c.Handshake.SynAck.At, []tracker.Mark{client.First, c.Handshake.SynAck, server.Last}, conf,
-			"SYN-ACK sent %s over %s, and nothing from the client for %s after the last", countOf(retries+1, "time", "times"),
-			span(between(server.First, server.Last)), span(quiet),
+			"SYN-ACK sent %s%s, and nothing from the client in the %s after%s", countOf(retries+1, "time", "times"),
+			timed(" over %s", server.First, server.Last), span(quiet), theLast(server.Syn),
 		)}
 	},
 }
@@ -219,15 +231,15 @@ var handshakeAbandoned = &Kind{
 		"browser that raced two addresses and took the other, or a connect that timed out before the answer came. A slow SYN-ACK before it points " +
 		"to the last.",
 	judge: func(c *conn) []Finding {
-		if !c.Handshake.SynAck.Seen() || c.Handshake.Ack.Seen() || c.has(tracker.FactSynAckWrongAck) {
+		if !c.Handshake.SynAck.Seen() || c.Handshake.Ack.Seen() || c.has(tracker.FactSynAckWrongAck) || c.end(tracker.Client).Syn == 0 {
 			return nil
 		}
 		for f := range c.all(tracker.FactRst) {
-			if f.Role == tracker.Client && f.Reset.Phase == tracker.PhasePostSyn && f.Packet > c.Handshake.SynAck.Packet && f.Reset.Effect != tracker.EffectRefuted {
+			if f.Role == tracker.Client && f.Reset.Phase == tracker.PhasePostSyn && f.Packet > c.Handshake.SynAck.Packet && f.Reset.Effect == tracker.EffectClosed {
 				return []Finding{c.about(
 					tracker.Client, f.At, []tracker.Mark{c.Handshake.SynAck, f.Mark}, High,
-					"RST %s after the SYN-ACK of %s, which itself came %s after the first SYN", span(between(c.Handshake.SynAck, f.Mark)),
-					ref(c.Handshake.SynAck), span(between(c.end(tracker.Client).First, c.Handshake.SynAck)),
+					"RST%s after the SYN-ACK of %s%s", timed(" %s", c.Handshake.SynAck, f.Mark),
+					ref(c.Handshake.SynAck), timed(", which itself came %s after the first SYN", c.Handshake.Syn, c.Handshake.SynAck),
 				)}
 			}
 		}
@@ -295,7 +307,7 @@ var handshakeAckLost = &Kind{
 		for f := range c.all(tracker.FactAckIgnored) {
 			return []Finding{c.about(
 				tracker.Server, f.At, []tracker.Mark{f.Cause, f.Mark}, High,
-				"SYN-ACK again (%s), %s after the client's ACK", ref(f.Mark), span(between(c.Handshake.Ack, f.Mark)),
+				"SYN-ACK again (%s)%s after the client's ACK", ref(f.Mark), timed(", %s", c.Handshake.Ack, f.Mark),
 			)}
 		}
 		return nil
@@ -324,10 +336,17 @@ var synAckISNChanged = &Kind{
 		"proxy takes over, or the server switched to SYN cookies or lost its first half-open entry. Compare TTL and options of the two.",
 	replaces: []*Kind{synAckRetransmitted},
 	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactSynAckISNChanged, func(fs []*tracker.Fact) string {
+		return c.facts(tracker.FactSynAckISNChanged, c.answeredTwice, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("the SYN-ACK of %s has another initial sequence number than the one before%s", ref(fs[0].Mark), more(len(fs)))
 		})
 	},
+}
+
+// answeredTwice reports whether f, a SYN-ACK with another initial sequence number, follows a SYN-ACK of the
+// same end. One that follows a SYN of that end, or a SYN-ACK of the other, answers another handshake.
+func (c *conn) answeredTwice(f *tracker.Fact) bool {
+	server := c.end(tracker.Server)
+	return f.Role == tracker.Server && c.Open != tracker.OpenSimultaneous && server.First.Packet < f.Packet && server.Syn > 1
 }
 
 var halfOpenRecovery = &Kind{
@@ -358,7 +377,7 @@ var simultaneousOpen = &Kind{
 		client, server := c.end(tracker.Client), c.end(tracker.Server)
 		return []Finding{c.whole(
 			server.First.At, []tracker.Mark{client.First, server.First},
-			"the server's SYN passed %s after the client's, neither acknowledging the other", span(between(client.First, server.First)),
+			"the SYNs of %s and %s passed%s, neither acknowledging the other", ref(client.First), ref(server.First), apart(client.First, server.First),
 		)}
 	},
 }

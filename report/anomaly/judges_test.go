@@ -90,8 +90,8 @@ var judgeTests = []struct {
 	},
 	{
 		"synack-isn-changed", open,
-		func(r *record) { r.fact(tracker.FactSynAckISNChanged, server, 7, 1) },
-		func(r *record) { r.Facts = nil },
+		func(r *record) { r.fact(tracker.FactSynAckISNChanged, server, 7, 1); r.end(server).Syn = 2 },
+		func(r *record) { r.Facts[0].Role = client }, // of the other end
 	},
 	{
 		"half-open-recovery", open,
@@ -146,7 +146,12 @@ var judgeTests = []struct {
 	{"fin-unacked", open, finAgain, func(r *record) { r.Facts = nil }}, // not sent again: the capture missed the ACK
 	{
 		"missing-final-ack", open,
-		func(r *record) { finAgain(r); r.fin(server, 9, 1, true); r.ends(5) },
+		func(r *record) {
+			finAgain(r)
+			r.fin(server, 9, 1, true)
+			r.Close = tracker.CloseOrderlyUnacked
+			r.ends(5)
+		},
 		func(r *record) { r.end(client).FinAcked = true },
 	},
 	{
@@ -223,8 +228,13 @@ var judgeTests = []struct {
 	{"vanished", open, func(r *record) { r.ends(7500) }, func(r *record) { r.ends(3e7) }}, // the clock was set
 	{
 		"segment-after-close", open,
-		func(r *record) { r.fact(tracker.FactSegmentAfterClose, client, 9, 2) },
-		func(r *record) { r.Facts = nil },
+		func(r *record) { r.fact(tracker.FactSegmentAfterClose, client, 9, 2); r.Closed = mark(8, 1) },
+		func(r *record) { r.Closed = mark(10, 2.5) },
+	},
+	{
+		"segment-after-close", open,
+		func(r *record) { r.fact(tracker.FactSegmentAfterClose, client, 9, 2); r.Closed = mark(8, 1) },
+		func(r *record) { r.Closed = tracker.Mark{} },
 	},
 	{
 		"closed-by-server-first", open,
@@ -243,6 +253,24 @@ var judgeTests = []struct {
 			rst.Unacked, rst.SinceData = 1460, int64(time.Millisecond)
 		},
 		func(r *record) { r.Facts[0].Reset.SinceData = 2 * int64(time.Second) },
+	},
+	{
+		"rst-unread-data", open, // acknowledged by the kernel; the answer, sent too early, too
+		func(r *record) { r.rst(server, 7, 1, tracker.FormActive).SinceData = int64(20 * time.Millisecond) },
+		func(r *record) { r.Facts[0].Reset.SinceData = int64(21 * time.Millisecond) }, // a whole round trip: answered, then SO_LINGER 0
+	},
+	{
+		"rst-unread-data", open, // right behind the answer
+		func(r *record) {
+			rst := r.rst(server, 7, 1, tracker.FormActive)
+			rst.SinceData, rst.PeerUnacked = int64(90*time.Millisecond), 100
+		},
+		func(r *record) { r.Facts[0].Reset.SinceData = int64(110 * time.Millisecond) },
+	},
+	{
+		"rst-unread-data", open,
+		func(r *record) { r.rst(server, 7, 1, tracker.FormActive).SinceData = int64(20 * time.Millisecond) },
+		func(r *record) { r.Facts[0].Role = client }, // it has its answer and goes
 	},
 	{"rst-late-data", open, lateData, func(r *record) { r.Facts[0].Packet = 6 }}, // before the FIN
 	{"rst-late-data", open, lateData, func(r *record) { r.Facts[1].Reset.Effect = tracker.EffectRefuted }},
@@ -348,6 +376,7 @@ var judgeTests = []struct {
 	{
 		"tw-assassinated", open,
 		func(r *record) {
+			r.end(client).TimeWait = tracker.TimeWaitRecord{Held: true, Since: mark(7, 1)}
 			r.fact(tracker.FactSegmentAfterClose, server, 8, 1.9)
 			r.rst(server, 9, 2, tracker.FormReply).Phase = tracker.PhaseTimeWait
 			r.fact(tracker.FactTimeWaitReset, client, 9, 2)
@@ -357,7 +386,7 @@ var judgeTests = []struct {
 	{
 		"tw-assassinated", open,
 		func(r *record) {
-			r.end(client).TimeWait.Since = mark(7, 1.89)
+			r.end(client).TimeWait = tracker.TimeWaitRecord{Held: true, Since: mark(7, 1.89)}
 			r.fact(tracker.FactTimeWaitRestarted, client, 8, 1.9)
 			r.rst(server, 9, 2, tracker.FormReply).Phase = tracker.PhaseTimeWait
 			r.fact(tracker.FactTimeWaitReset, client, 9, 2)

@@ -50,7 +50,7 @@ var CaptureLoss = &Kind{
 		if t.missing == 0 || float64(t.missing) < s.t.LostShare*float64(all) {
 			return nil
 		}
-		return oneFinding("%s of %s acknowledged bytes were never captured (%s)", count(t.missing, "byte"), fmt.Sprint(all), percent(t.missing, all))
+		return oneFinding("%s of %s acknowledged bytes were never captured (%s)", count(t.missing, "byte"), grouped(all), percent(t.missing, all))
 	},
 }
 
@@ -66,7 +66,7 @@ var DropsReported = &Kind{
 		if !s.cap.DropsKnown || lost == 0 {
 			return nil
 		}
-		return oneFinding("%s dropped by the kernel and %d by the interface, beside %d captured", count(s.cap.DropsKernel, "packet"), s.cap.DropsInterface, s.cap.Packets)
+		return oneFinding("%s dropped by the kernel and %s by the interface, beside %s captured", count(s.cap.DropsKernel, "packet"), grouped(s.cap.DropsInterface), grouped(s.cap.Packets))
 	},
 }
 
@@ -91,7 +91,10 @@ var OneWayCapture = &Kind{
 		if t.oneWay == 0 || float64(t.oneWay) < s.t.OneWayShare*float64(all) {
 			return nil
 		}
-		return oneFinding("%d of %s that went on have segments of one side only", t.oneWay, count(all, "connection"))
+		if all == 1 {
+			return oneFinding("the one connection that went on has segments of one side only")
+		}
+		return oneFinding("of %s that went on, %s with segments of one side only", count(all, "connection"), grouped(t.oneWay))
 	},
 }
 
@@ -106,7 +109,7 @@ var DuplicatePackets = &Kind{
 		if s.sum.Duplicates == 0 || float64(s.sum.Duplicates) < s.t.DuplicateShare*float64(s.sum.Segments) {
 			return nil
 		}
-		return oneFinding("%s of %d are copies (%s)", count(s.sum.Duplicates, "segment"), s.sum.Segments, percent(s.sum.Duplicates, s.sum.Segments))
+		return oneFinding("%s of %s are copies (%s)", count(s.sum.Duplicates, "segment"), grouped(s.sum.Segments), percent(s.sum.Duplicates, s.sum.Segments))
 	},
 }
 
@@ -125,7 +128,11 @@ var ChecksumOffload = &Kind{
 			if sent < s.t.OffloadPackets || float64(h.bad) < s.t.OffloadShare*float64(sent) || float64(h.peerBad) >= s.t.OffloadShare*float64(received) && received > 0 {
 				continue
 			}
-			out = append(out, oneFinding("%s: %d of %s sent have a wrong checksum, %d of %d received", ip.Addr(), h.bad, count(sent, "segment"), h.peerBad, received)...)
+			in := "none was received with a checksum to compare"
+			if received > 0 {
+				in = fmt.Sprintf("%s of %s received", grouped(h.peerBad), grouped(received))
+			}
+			out = append(out, oneFinding("%s: %s of %s sent with a wrong checksum, %s", ip.Addr(), grouped(h.bad), count(sent, "segment"), in)...)
 		}
 		return out
 	},
@@ -146,7 +153,7 @@ var checksumBad = &Kind{
 			if len(fs) == 0 || e.ChecksumGood <= e.ChecksumBad || e.MissingBytes > 0 || fs[0].Packet == e.Last.Packet {
 				continue // checksum-offload: of most segments, or of some that were taken all the same
 			}
-			out = append(out, c.from(fs, "%s of the %s with a wrong checksum, %d right", count(e.ChecksumBad, "segment"), r, e.ChecksumGood))
+			out = append(out, c.from(fs, "%s of the %s with a wrong checksum, %s right", count(e.ChecksumBad, "segment"), r, grouped(e.ChecksumGood)))
 		}
 		return out
 	},
@@ -174,7 +181,7 @@ var SnaplenTruncated = &Kind{
 		}
 		at := ""
 		if s.cap.SnapLen > 0 {
-			at = fmt.Sprintf(" at a snapshot length of %d bytes", s.cap.SnapLen)
+			at = fmt.Sprintf(" at a snapshot length of %s", count(uint64(s.cap.SnapLen), "byte"))
 		}
 		return oneFinding("the TCP options of %s were cut%s", count(s.sum.TruncatedHeader, "segment"), at)
 	},
@@ -207,7 +214,7 @@ var TableEvicted = &Kind{
 		if c.EndReason != tracker.EndEvicted {
 			return nil
 		}
-		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, "record closed after %s, %s after its first", ref(c.Last), span(between(c.First, c.Last)))}
+		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, "record closed after %s%s", ref(c.Last), timed(", %s after its first", c.First, c.Last))}
 	},
 	trace: func(t *trace, s source) []Finding {
 		var parts []string
@@ -220,7 +227,7 @@ var TableEvicted = &Kind{
 			{t.overflow, "host or service"},
 		} {
 			if limit.n > 0 {
-				parts = append(parts, fmt.Sprintf("%s: %d", limit.noun, limit.n))
+				parts = append(parts, fmt.Sprintf("%s: %s", limit.noun, grouped(limit.n)))
 			}
 		}
 		if len(parts) == 0 {
@@ -259,15 +266,27 @@ var evidenceOf = map[tracker.DirectionEvidence]string{
 
 var openAtEOF = &Kind{
 	Slug: "open-at-eof", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
-	Reference:   "none: the capture ended",
+	Reference:   "RFC 9293 3.3.2 (a connection ends in CLOSED)",
 	Summary:     "The capture ended before the connection did.",
 	Explanation: "How it ended is not known, and that it did not end means nothing. To see the end, capture for longer.",
 	judge: func(c *conn) []Finding {
 		if c.Close != tracker.CloseOpenAtEnd || c.EndReason != tracker.EndOfCapture {
 			return nil
 		}
-		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, "last segment (%s) %s before the end of the capture, client %s, server %s",
-			ref(c.Last), span(c.since(c.Last)), c.end(tracker.Client).State, c.end(tracker.Server).State)}
+		when := ""
+		switch rest := c.since(c.Last); {
+		case rest > 0:
+			when = " " + span(rest) + " before the end of the capture"
+		case c.TraceEnd == c.Last.At:
+			when = " at the end of the capture"
+		}
+		states := ""
+		for _, r := range both {
+			if s := c.end(r).State; s != tracker.Unknown {
+				states += fmt.Sprintf(", %s %s", r, s)
+			}
+		}
+		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, "last segment (%s)%s%s", ref(c.Last), when, states)}
 	},
 }
 
@@ -288,7 +307,7 @@ func (t *trace) leaking(limit int) []Finding {
 		if most < limit {
 			continue
 		}
-		f := oneFinding("%s holds at least %d connections of %s in CLOSE_WAIT at one time, %d in all", key.holder.Addr(), most, key.server, s.total)[0]
+		f := oneFinding("%s holds at least %d connections of %s in CLOSE_WAIT at one time, %s in all", key.holder.Addr(), most, key.server, grouped(s.total))[0]
 		f.At = s.kept[0].since
 		for _, k := range s.kept[:min(len(s.kept), maxPackets)] {
 			f.Packets = append(f.Packets, k.fin)

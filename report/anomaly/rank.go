@@ -50,6 +50,14 @@ func rank(fs []Finding) []Finding {
 	return fs
 }
 
+// inexact reports whether f rests on a RST that its receiver should have challenged instead of believed: the
+// verdict holds only if data of its sender passed uncaptured (RFC 5961 3.2).
+func (c *conn) inexact(f *Finding) bool {
+	rst := c.closing
+	judged := f.Kind.cause == resetByPeer || f.Kind.cause == gaveUp || f.Kind.cause == badClose
+	return judged && rst != nil && rst.Reset.Class == tracker.ResetInWindow && slices.Contains(f.Packets, rst.Packet)
+}
+
 // limit lowers the confidence of f to what the capture of its connection supports.
 func (c *conn) limit(f *Finding) {
 	if f.Kind.cause == aboutCapture {
@@ -58,6 +66,8 @@ func (c *conn) limit(f *Finding) {
 	_, oneWay := c.oneWay()
 	switch {
 	case f.Kind.teardown() && (oneWay || c.lostAtEnd()):
+		f.Confidence = Low
+	case c.inexact(f):
 		f.Confidence = Low
 	case c.Open == tracker.OpenMidstream || c.EndReason == tracker.EndEvicted:
 		f.Confidence = max(f.Confidence, Medium)

@@ -21,11 +21,18 @@ var rstAbort = &Kind{
 		"that moment.",
 	judge: func(c *conn) []Finding {
 		f := c.abort()
+		if g := c.closing; g != nil && g.Role == tracker.Server && g.Reset.Sender == tracker.SynRcvd && c.Handshake.SynAckRetries == 0 && !c.Handshake.Ack.Seen() {
+			f = g // it took its SYN-ACK back
+		}
 		if f == nil || c.bothFins(f.Mark) {
 			return nil
 		}
-		return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, High, "RST of the %s (%s) %s, %s form, while it was in %s",
-			f.Role, ref(f.Mark), stage(f.Reset.Phase), f.Reset.Form, f.Reset.Sender)}
+		state := ""
+		if f.Reset.Sender != tracker.Unknown {
+			state = ", out of " + f.Reset.Sender.String()
+		}
+		return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, High, "RST of the %s (%s) %s%s: %s",
+			f.Role, ref(f.Mark), stage(f.Reset.Phase), state, behind(f.Reset.Form))}
 	},
 }
 
@@ -35,23 +42,43 @@ var rstUnreadData = &Kind{
 	Summary:   "A side was closed with data it had not read, so its kernel sent a RST instead of a FIN.",
 	Explanation: "The application closed, or died, while the peer's data was still coming in or lay unread in its buffer. Typical: a server that answers an upload early " +
 		"(413, 401) and closes, or a worker that crashes on the request. The RST may destroy the answer before the peer reads it. Have the server read " +
-		"the rest or shut down and linger before closing. That the data was unread is a conclusion from the timing, not visible in the packets.",
+		"the rest or shut down and linger before closing. That the data was unread is a conclusion from the timing, not visible in the packets: a server that sends its answer and aborts at " +
+		"once (SO_LINGER 0) looks the same, and destroys it the same way.",
 	replaces: []*Kind{rstAbort, rstLinger0},
 	judge: func(c *conn) []Finding {
 		f := c.abort()
 		if f == nil || f.Reset.Form != tracker.FormActive || !c.noFin(f.Mark) || f.Reset.SinceData < 0 || time.Duration(f.Reset.SinceData) > c.t.UnreadWithin {
 			return nil
 		}
-		since := span(time.Duration(f.Reset.SinceData))
-		switch {
-		case f.Reset.Unacked > 0:
-			return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, Medium, "RST (%s) %s after data of the %s, of which %s were not even acknowledged",
-				ref(f.Mark), since, f.Role.Peer(), count(f.Reset.Unacked, "byte"))}
-		case f.Role == tracker.Server && c.end(tracker.Server).PayloadBytes == 0:
-			return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, Medium, "RST (%s) %s after the client's data, without a single byte of answer", ref(f.Mark), since)}
+		why := c.unread(f)
+		if why == "" {
+			return nil
 		}
-		return nil
+		return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Cause, f.Mark}, Medium, "RST (%s) %s data of the %s (%s)%s",
+			ref(f.Mark), after(time.Duration(f.Reset.SinceData)), f.Role.Peer(), ref(f.Cause), why)}
 	},
+}
+
+// unread says what speaks for it that the sender of rst, a live socket, had not read the peer's last
+// data; nothing when it may as well have aborted with all said and done. A client often does that as soon as it
+// has its answer, so of data that was acknowledged only a server's is judged: it has taken a request
+// and answered it when its answer is acknowledged, which takes the request a round trip. A RST that
+// comes sooner came upon an answer that was sent before the request had ended.
+func (c *conn) unread(rst *tracker.Fact) string {
+	since := time.Duration(rst.Reset.SinceData)
+	switch {
+	case rst.Reset.Unacked > 0:
+		return fmt.Sprintf("; %s not even acknowledged", count(rst.Reset.Unacked, "byte"))
+	case rst.Role == tracker.Client:
+		return ""
+	case c.end(tracker.Server).PayloadBytes == 0:
+		return ", without a single byte of answer"
+	case rst.Reset.PeerUnacked > 0 && since <= max(c.rtt(), c.t.UnreadAnswer):
+		return fmt.Sprintf(", its own last %s not yet acknowledged", count(rst.Reset.PeerUnacked, "byte"))
+	case rst.Reset.PeerUnacked == 0 && c.RTT > 0 && since < c.RTT:
+		return ", within the round trip of " + span(c.RTT) + ", too soon for an answer to them to be acknowledged"
+	}
+	return ""
 }
 
 var rstLateData = &Kind{
@@ -91,7 +118,7 @@ var rstLateData = &Kind{
 			conf, form = Medium, "then the RST"
 		}
 		out := c.about(f.Role, f.At, []tracker.Mark{fin, first.Mark, last.Mark, f.Mark}, conf,
-			"%s arrived %s after the %s's FIN (%s); %s (%s)", count(octets, "byte"), span(between(fin, first.Mark)), f.Role, ref(fin), form, ref(f.Mark))
+			"%s arrived%s after the %s's FIN (%s); %s (%s)", count(octets, "byte"), timed(" %s", fin, first.Mark), f.Role, ref(fin), form, ref(f.Mark))
 		if between(fin, last.Mark) < c.rtt() {
 			out.Severity = Warn
 			out.Evidence += ", within the round trip of " + span(c.rtt())
@@ -130,8 +157,8 @@ var rstInsteadOfFinAck = &Kind{
 			return nil
 		}
 		fin := c.end(f.Role.Peer()).FinSent
-		return []Finding{c.about(f.Role, f.At, []tracker.Mark{fin, f.Mark}, High, "RST (%s) %s after the %s's FIN (%s), %s form, and no FIN of its own",
-			ref(f.Mark), span(between(fin, f.Mark)), f.Role.Peer(), ref(fin), f.Reset.Form)}
+		return []Finding{c.about(f.Role, f.At, []tracker.Mark{fin, f.Mark}, High, "RST (%s)%s after the %s's FIN (%s), and no FIN of its own: %s",
+			ref(f.Mark), timed(" %s", fin, f.Mark), f.Role.Peer(), ref(fin), behind(f.Reset.Form))}
 	},
 }
 
@@ -153,8 +180,8 @@ var rstAfterOwnFin = &Kind{
 				return nil
 			}
 		}
-		return []Finding{c.about(f.Role, f.At, []tracker.Mark{fin, f.Mark}, High, "RST (%s) %s after its own FIN (%s), no data of the %s in between",
-			ref(f.Mark), span(between(fin, f.Mark)), ref(fin), f.Role.Peer())}
+		return []Finding{c.about(f.Role, f.At, []tracker.Mark{fin, f.Mark}, High, "RST (%s)%s after its own FIN (%s), no data of the %s in between",
+			ref(f.Mark), timed(" %s", fin, f.Mark), ref(fin), f.Role.Peer())}
 	},
 }
 
@@ -171,7 +198,7 @@ var rstAfterClose = &Kind{
 				if s := c.end(tracker.Server).FinSent; s.Packet > later.Packet {
 					later = s
 				}
-				return []Finding{c.about(f.Role, f.At, []tracker.Mark{later, f.Mark}, High, "RST (%s) %s after the second FIN (%s)", ref(f.Mark), span(between(later, f.Mark)), ref(later))}
+				return []Finding{c.about(f.Role, f.At, []tracker.Mark{later, f.Mark}, High, "RST (%s)%s after the second FIN (%s)", ref(f.Mark), timed(" %s", later, f.Mark), ref(later))}
 			}
 		}
 		return nil
@@ -193,12 +220,12 @@ var rstNoSocket = &Kind{
 		}
 		since, conf := "without data before it", Medium
 		if d := time.Duration(f.Reset.SinceData); d >= 0 {
-			since = fmt.Sprintf("%s after data of the %s", span(d), f.Role.Peer())
+			since = fmt.Sprintf("%s data of the %s", after(d), f.Role.Peer())
 			if d <= c.rtt()+c.t.CopyGap {
 				conf = High
 			}
 		}
-		return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, conf, "RST (%s) of the form that a host without the connection sends, %s; nobody had closed", ref(f.Mark), since)}
+		return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, conf, "RST (%s) %s: %s, and nobody had closed", ref(f.Mark), since, behind(f.Reset.Form))}
 	},
 }
 
@@ -218,8 +245,8 @@ var rstRTOGiveUp = &Kind{
 		if !ok {
 			return nil
 		}
-		return []Finding{c.about(f.Role, f.At, []tracker.Mark{s.first, s.last, f.Mark}, High, "%s, then a RST (%s); the %s was last heard of %s before it",
-			s, ref(f.Mark), f.Role.Peer(), span(between(c.end(f.Role.Peer()).Last, f.Mark)))}
+		return []Finding{c.about(f.Role, f.At, []tracker.Mark{s.first, s.last, f.Mark}, High, "%s, then a RST (%s); the %s was last heard of%s before it",
+			s, ref(f.Mark), f.Role.Peer(), timed(" %s", c.end(f.Role.Peer()).Last, f.Mark))}
 	},
 }
 
@@ -230,7 +257,7 @@ var rstOutOfWindow = &Kind{
 	Explanation: "A stale RST, a box in between with the wrong sequence numbers, or a blind attack. A correct receiver takes no notice, and the connection goes on; many " +
 		"tools believe it anyway and report an abort that did not happen.",
 	judge: func(c *conn) []Finding {
-		return c.resets(func(f *tracker.Fact) bool {
+		return c.facts(tracker.FactRst, func(f *tracker.Fact) bool {
 			class := f.Reset.Class == tracker.ResetBelow || f.Reset.Class == tracker.ResetAbove
 			return class && f.Reset.Effect == tracker.EffectNone && f.Reset.Receiver.Synchronized() && !c.bothFins(f.Mark)
 		}, func(fs []*tracker.Fact) string {
@@ -275,7 +302,7 @@ var rstNotEffective = &Kind{
 	Explanation: "Either somebody else injected it and its receiver never got it, or it was lost or dropped between the capture point and its receiver. If its supposed sender " +
 		"went on as well, it did not send it: look for a filter or an intrusion prevention system between the two, and compare TTL and IP identification.",
 	judge: func(c *conn) []Finding {
-		return c.resets(func(f *tracker.Fact) bool {
+		return c.facts(tracker.FactRst, func(f *tracker.Fact) bool {
 			again := lostOnTheWay(f) && c.closing != nil && c.closing.Role == f.Role // it was repeated, and told its receiver then
 			return f.Reset.Effect == tracker.EffectRefuted && f.Reset.Receiver != tracker.SynSent && !again
 		}, func(fs []*tracker.Fact) string {
@@ -306,26 +333,6 @@ var rstInjectedSuspect = &Kind{
 	},
 }
 
-// resets returns one finding per role that has a RST which fits.
-func (c *conn) resets(fits func(f *tracker.Fact) bool, phrase func(fs []*tracker.Fact) string) []Finding {
-	if !c.has(tracker.FactRst) {
-		return nil
-	}
-	var out []Finding
-	for _, r := range both {
-		var fs []*tracker.Fact
-		for _, f := range c.by(r, tracker.FactRst) {
-			if fits(f) {
-				fs = append(fs, f)
-			}
-		}
-		if len(fs) > 0 {
-			out = append(out, c.from(fs, "%s", phrase(fs)))
-		}
-	}
-	return out
-}
-
 var rstBurst = &Kind{
 	Slug: "rst-burst", Family: Reset, Severity: Note, Since: "0.1", cause: explains,
 	Reference: "RFC 9293 3.10.7.1",
@@ -345,7 +352,11 @@ var rstBurst = &Kind{
 					n++
 				}
 				if between(fs[i].Mark, fs[n-1].Mark) <= c.t.BurstWithin {
-					out = append(out, c.from(fs[i:n], "%d RSTs within %s", n-i, span(between(fs[i].Mark, fs[n-1].Mark))))
+					all := ""
+					if sent := c.end(r).Rst; sent > uint64(n-i) {
+						all = fmt.Sprintf(", of %s in all", grouped(sent))
+					}
+					out = append(out, c.from(fs[i:n], "%s RSTs%s, packets %d to %d%s", grouped(n-i), timed(" within %s", fs[i].Mark, fs[n-1].Mark), fs[i].Packet, fs[n-1].Packet, all))
 					break
 				}
 			}
@@ -367,7 +378,7 @@ var rstCrossing = &Kind{
 		}
 		for _, f := range c.by(a.Role.Peer(), tracker.FactRst) {
 			if f.Packet > a.Packet && f.Reset.Form == tracker.FormActive && between(a.Mark, f.Mark) <= c.rtt() {
-				return []Finding{c.whole(a.At, []tracker.Mark{a.Mark, f.Mark}, "the RSTs of %s and %s passed %s apart, within the round trip of %s",
+				return []Finding{c.whole(a.At, []tracker.Mark{a.Mark, f.Mark}, "the RSTs of %s and %s passed%s, within the round trip of %s",
 					ref(a.Mark), ref(f.Mark), apart(a.Mark, f.Mark), span(c.rtt()))}
 			}
 		}

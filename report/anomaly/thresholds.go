@@ -52,6 +52,9 @@ type Thresholds struct {
 	ClockStep time.Duration
 	// UnreadWithin is how soon after the peer's data a RST counts as its answer.
 	UnreadWithin time.Duration
+	// UnreadAnswer is the same for a RST that follows an answer not acknowledged yet, where
+	// the round trip is shorter: a server that closes at once, its scheduling included.
+	UnreadAnswer time.Duration
 	// BurstResets RSTs of one side within BurstWithin make a burst.
 	BurstResets int
 	BurstWithin time.Duration
@@ -93,6 +96,7 @@ func DefaultThresholds() Thresholds {
 		VanishedIdle:    2*time.Hour + 4*time.Minute,
 		ClockStep:       30 * 24 * time.Hour,
 		UnreadWithin:    time.Second,
+		UnreadAnswer:    100 * time.Millisecond,
 		BurstResets:     3,
 		BurstWithin:     time.Second,
 		LostShare:       0.001,

@@ -25,7 +25,13 @@ var TimeWaitHeld = &Kind{
 			if !tw.Held {
 				continue
 			}
-			held := time.Duration(tw.Until - tw.Since.At)
+			held, certain := "", High
+			if d := time.Duration(tw.Until - tw.Since.At); tw.Since.Seen() && d > 0 {
+				held = ", for " + span(d)
+			}
+			if c.assumed(r) {
+				certain = Medium
+			}
 			var end string
 			switch tw.EndedBy {
 			case tracker.TimeWaitExpiry:
@@ -37,10 +43,17 @@ var TimeWaitHeld = &Kind{
 			case tracker.TimeWaitCaptureEnd:
 				end = "by its profile, beyond the end of the capture"
 			}
-			out = append(out, c.about(r, tw.Since.At, []tracker.Mark{tw.Since}, High, "the %s holds it from %s on, %s, %s", r, ref(tw.Since), span(held), end))
+			out = append(out, c.about(r, tw.Since.At, []tracker.Mark{tw.Since}, certain, "the %s holds it from %s on%s, %s", r, ref(tw.Since), held, end))
 		}
 		return out
 	},
+}
+
+// assumed reports whether nothing proves r's way into TIME_WAIT: the step itself, or that the peer's FIN reached it.
+func (c *conn) assumed(r tracker.Role) bool {
+	return slices.ContainsFunc(c.Transitions, func(tn tracker.Transition) bool {
+		return tn.Role == r && tn.Certainty == tracker.Assumed && (tn.To == tracker.TimeWait || tn.Event == tracker.RcvFin)
+	})
 }
 
 var timeWaitRestarted = &Kind{
@@ -52,7 +65,11 @@ var timeWaitRestarted = &Kind{
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactTimeWaitRestarted, func(fs []*tracker.Fact) string {
 			tw := c.end(fs[0].Role).TimeWait.Since
-			return fmt.Sprintf("FIN again (%s), %s after TIME_WAIT began%s", ref(fs[0].Mark), span(max(0, between(tw, fs[0].Mark))), more(len(fs)))
+			fin := fs[0].Cause
+			if !fin.Seen() {
+				fin = fs[0].Mark
+			}
+			return fmt.Sprintf("FIN again (%s)%s%s", ref(fin), timed(", %s after TIME_WAIT began", tw, fin), more(len(fs)))
 		})
 	},
 }
@@ -72,7 +89,7 @@ var timeWaitReused = &Kind{
 
 // sinceClose says how long before m the incarnation before had closed, if that is known.
 func (c *conn) sinceClose(m tracker.Mark) string {
-	if c.PreviousClosedAt == 0 {
+	if c.PreviousClosedAt == 0 || c.PreviousClosedAt > m.At {
 		return ""
 	}
 	return fmt.Sprintf(", %s after the connection before had closed", span(time.Duration(m.At-c.PreviousClosedAt)))
@@ -103,6 +120,9 @@ var timeWaitAssassinated = &Kind{
 	judge: func(c *conn) []Finding {
 		for f := range c.all(tracker.FactTimeWaitReset) {
 			tw := c.end(f.Role).TimeWait.Since
+			if _, ok := elapsed(tw, f.Mark); !ok || !c.end(f.Role).TimeWait.Held {
+				continue // it held none, as far as the record goes
+			}
 			if c.ownReset(f) || c.newSyn(tw) || !c.stirred(tw, f.Mark) {
 				return nil // rst-after-close; tw-reuse-refused; rst-after-close
 			}
