@@ -227,7 +227,9 @@ func refuted(cut *tracker.Connection, whole []*tracker.Connection) string {
 		for _, a := range arrows(cut, end, func(tr tracker.Transition) bool {
 			return tr.Certainty == tracker.Observed && !forged(tr)
 		}) {
-			at := slices.Index(rest, a)
+			at := slices.IndexFunc(rest, func(b arrow) bool {
+				return a == b || a.to == b.to && b.from == tracker.Unknown // what it does not know does not refute
+			})
 			if at < 0 {
 				return fmt.Sprintf("%v observed %v to %v; in the whole %v", a.end, a.from, a.to,
 					arrows(whole[i], end, func(tracker.Transition) bool { return true }))
