@@ -11,7 +11,7 @@ var handshakeKinds = []*Kind{
 	synUnanswered, synRetransmitted, synBackoffOdd, synNewISNRetry,
 	connectionRefused, refusedRSTBadAck,
 	synAckRetransmitted, synAckUnanswered, handshakeAbandoned, acceptQueueOverflow, handshakeAckLost,
-	synAckWrongAck, synAckISNChanged, halfOpenRecovery, simultaneousOpen, synInEstablished,
+	synAckWrongAck, synAckISNChanged, halfOpenRecovery, simultaneousOpen, synInEstablished, challengeAck,
 }
 
 var synUnanswered = &Kind{
@@ -356,7 +356,7 @@ var halfOpenRecovery = &Kind{
 	Explanation: "The server still held a connection from this port: the client crashed or was rebooted, or a NAT or firewall forgot the old one. The server " +
 		"challenged the SYN with an ACK of the old numbers, the client reset it and tried again. It works as designed, but the user waits for the " +
 		"retry. Look for what ended the earlier connection without telling the server.",
-	replaces: []*Kind{synRetransmitted},
+	replaces: []*Kind{synRetransmitted, challengeAck},
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactHalfOpen, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("the SYN was challenged with an ACK of the old connection, which the client reset (%s)", ref(fs[0].Mark))
@@ -379,25 +379,5 @@ var simultaneousOpen = &Kind{
 			server.First.At, []tracker.Mark{client.First, server.First},
 			"the SYNs of %s and %s passed%s, neither acknowledging the other", ref(client.First), ref(server.First), apart(client.First, server.First),
 		)}
-	},
-}
-
-var synInEstablished = &Kind{
-	Slug: "syn-in-established", Family: Handshake, Severity: Warn, Since: "0.1", cause: explains,
-	Reference: "RFC 5961 4.2; RFC 9293 3.10.7.4",
-	Summary:   "A SYN with another initial sequence number arrived on a live connection, which lived on.",
-	Explanation: "Nobody follows up on this SYN: a blind attack that tries to have the connection reset, a stray from a load generator or port scanner, or a " +
-		"second host behind the same NAT address and port. A correct receiver challenges it and goes on. Compare TTL and options with the " +
-		"sender's other packets.",
-	judge: func(c *conn) []Finding {
-		return c.each(tracker.FactSynNewISN, func(fs []*tracker.Fact) string {
-			answered := "unanswered"
-			for a := range c.all(tracker.FactChallengeAck) {
-				if a.Cause.Packet == fs[0].Packet {
-					answered = "challenged by " + ref(a.Mark)
-				}
-			}
-			return fmt.Sprintf("the SYN of %s begins at another sequence number; %s, and the connection went on%s", ref(fs[0].Mark), answered, more(len(fs)))
-		})
 	},
 }

@@ -108,6 +108,14 @@ var judgeTests = []struct {
 		func(r *record) { r.fact(tracker.FactSynNewISN, client, 7, 1) },
 		func(r *record) { r.Facts[0].Kind = tracker.FactSynRetransmitted },
 	},
+	{
+		"challenge-ack", open,
+		func(r *record) {
+			r.fact(tracker.FactChallengeAck, server, 8, 1.02).Cause = mark(7, 1)
+			r.last(client, 9, 2)
+		},
+		func(r *record) { r.fact(tracker.FactSynNewISN, client, 7, 1) }, // syn-in-established
+	},
 	{"rto-giveup", open, stuck(true), func(r *record) { r.ends(17) }},
 	{"rto-giveup", open, stuck(true), func(r *record) { r.end(client).LastDataUnacked = 4 }},
 	{"peer-vanished", open, stuck(false), func(r *record) { r.ends(10) }},

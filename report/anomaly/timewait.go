@@ -102,7 +102,7 @@ var timeWaitReuseRefused = &Kind{
 	Explanation: "The new SYN is not recognisably newer than the old connection: its sequence number is lower and it carries no newer timestamp. The server answers with an ACK of the old " +
 		"connection, the client resets that and retries, a second or more later. Typical for clients behind one NAT address, load balancers that mix clients, and " +
 		"clients without timestamps. Enable timestamps, or have the client's side close first.",
-	replaces: []*Kind{halfOpenRecovery, synRetransmitted},
+	replaces: []*Kind{halfOpenRecovery, synRetransmitted, challengeAck},
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactTimeWaitRefused, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("the SYN was answered by a plain ACK of the old connection, as %s shows%s", ref(fs[0].Mark), c.sinceClose(fs[0].Mark))
