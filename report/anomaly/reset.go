@@ -113,7 +113,7 @@ var rstLateData = &Kind{
 		if last == nil || between(last.Mark, f.Mark) > c.t.UnreadWithin+c.rtt() {
 			return nil
 		}
-		conf, form := High, "the RST has the form of an answer to it"
+		conf, form := High, "then the RST of a host without the socket"
 		if f.Reset.Form != tracker.FormReply {
 			conf, form = Medium, "then the RST"
 		}
