@@ -91,7 +91,7 @@ func (e *Endpoint) arrivesOtherwise(s *Segment) {
 		return
 	case !e.inWindow(s) || e.outdated(s):
 		if !s.Flags.Has(segment.RST) {
-			e.acknowledge()
+			e.answerOld(s)
 		}
 		return
 	}
@@ -110,18 +110,29 @@ func (e *Endpoint) arrivesOtherwise(s *Segment) {
 		e.acknowledge()
 		return
 	}
+	before := e.sndUna
 	if !s.Flags.Has(segment.ACK) || !e.acknowledged(s) { // fifth
 		return
 	}
+	news := e.sndUna > before
 	due := e.text(s) // seventh and eighth
 	switch {
 	case e.State == Closed: // it reset late data
-	case e.sndUna < e.recover && e.Alarm == e.now+e.timeout:
+	case news && e.sndUna < e.recover:
 		e.again() // an ACK after a timeout asks for the next of what was lost
 	case e.transmit():
 	case due || synAgain:
 		e.acknowledge()
 	}
+}
+
+// answerOld acknowledges what is not acceptable, and says so of octets that came twice.
+func (e *Endpoint) answerOld(s *Segment) {
+	ack := Segment{Flags: segment.ACK, Seq: e.sndNxt}
+	if end := s.Seq + s.length(); e.Stack.DSACK && e.State != TimeWait && s.length() > 0 && s.Seq > 0 && end <= e.rcvNxt {
+		ack.Twice = [2]int32{s.Seq, end}
+	}
+	e.send(ack)
 }
 
 // inWindow is the table of 3.10.7.4, first check.
@@ -146,7 +157,7 @@ func (e *Endpoint) advance(ack int32) {
 	e.timeout = minTimeout
 	e.Alarm = 0
 	if e.sndUna < e.sndNxt {
-		e.Alarm = e.now + e.timeout
+		e.wind()
 	}
 }
 

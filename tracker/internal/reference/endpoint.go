@@ -9,6 +9,8 @@ const Unit = 100
 const (
 	synTimeout = 1_000_000
 	minTimeout = 200_000
+	// probeTimeout is two round trips of 8 ms and a bit (RFC 8985 7.2).
+	probeTimeout = 20_000
 )
 
 // window is RCV.WND and SND.WND: it never fills.
@@ -29,6 +31,10 @@ type Stack struct {
 	ResetLateData bool
 	// Collapse: what is sent again is put together in one segment (3.8.1 leaves that open).
 	Collapse bool
+	// Probe: what is outstanding is sent again once, long before the timer runs out (RFC 8985 7).
+	Probe bool
+	// DSACK: octets that came twice are reported (RFC 2883), but not from TIME_WAIT, where stacks keep too little.
+	DSACK bool
 }
 
 // Endpoint is one end: its TCB and, beside it, the true path of its states.
@@ -55,6 +61,7 @@ type Endpoint struct {
 	lastAckSent int32
 
 	timeout int64 // of the retransmission timer
+	probed  bool  // the probe was sent, or is not wanted
 	Alarm   int64 // when it runs out; 0 = it is off
 }
 
@@ -184,9 +191,18 @@ func (e *Endpoint) transmit() (sent bool) {
 		sent = true
 	}
 	if sent && e.Alarm == 0 {
-		e.Alarm = e.now + e.timeout
+		e.wind()
 	}
 	return sent
+}
+
+// wind starts the timer for what is outstanding now.
+func (e *Endpoint) wind() {
+	e.probed = !e.Stack.Probe
+	e.Alarm = e.now + e.timeout
+	if e.Stack.Probe {
+		e.Alarm = e.now + probeTimeout
+	}
 }
 
 // finAcked reports whether the FIN was sent and acknowledged.
@@ -195,6 +211,12 @@ func (e *Endpoint) finAcked() bool { return e.finSent && e.sndUna == e.sndNxt }
 // Timeout is 3.10.8: the front of the retransmission queue is sent again.
 func (e *Endpoint) Timeout(now int64) {
 	e.now = now
+	if !e.probed && e.sndUna > 0 {
+		e.probed = true
+		e.Alarm = now + e.timeout
+		e.again()
+		return
+	}
 	e.recover = e.sndNxt
 	e.timeout *= 2
 	e.Alarm = now + e.timeout

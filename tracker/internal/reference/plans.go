@@ -1,10 +1,14 @@
 package reference
 
-// Stacks are ways to read the RFC: to the letter, as small stacks do, as most do.
+// Stacks are ways to read the RFC: to the letter, as small stacks do, as most do, with all that large ones do.
 var Stacks = map[string]Stack{
 	"letter": {},
 	"plain":  {SynAckAgain: true, CloseWaitsForOpen: true},
 	"common": {Timestamps: true, AbortWithAck: true, SynAckAgain: true, CloseWaitsForOpen: true},
+	"large": {
+		Timestamps: true, AbortWithAck: true, SynAckAgain: true, CloseWaitsForOpen: true,
+		ResetLateData: true, Collapse: true, Probe: true, DSACK: true,
+	},
 }
 
 // Taps are places of the tap: the way to the first end and to the second.

@@ -259,3 +259,38 @@ func TestALossIsRepaired(t *testing.T) {
 		t.Errorf("%d runs: where are the faults?", runs)
 	}
 }
+
+func TestWhatLargeStacksDo(t *testing.T) {
+	large := func() *Endpoint {
+		e := established()
+		e.Stack = Stack{ResetLateData: true, Probe: true, DSACK: true}
+		return e
+	}
+	t.Run("probe, then timeout", func(t *testing.T) {
+		e := large()
+		e.Close(10)
+		for _, after := range []int64{probeTimeout, minTimeout, 2 * minTimeout} {
+			if got := e.Alarm - e.now; got != after {
+				t.Errorf("the timer runs out after %d, want %d", got, after)
+			}
+			e.Timeout(e.Alarm)
+		}
+	})
+	t.Run("DSACK", func(t *testing.T) {
+		e := large()
+		e.Arrives(10, &Segment{Flags: segment.ACK, Seq: 1, Ack: 101, Len: Unit})
+		want := Segment{Flags: segment.ACK, Seq: 101, Ack: 101, Twice: [2]int32{1, 101}}
+		if !slices.Equal(e.Out, []Segment{want}) {
+			t.Errorf("answers %+v, want %+v", e.Out, want)
+		}
+	})
+	t.Run("data after CLOSE", func(t *testing.T) {
+		e := large()
+		e.Close(10)
+		e.Arrives(20, &Segment{Flags: segment.ACK, Seq: 101, Ack: 101, Len: Unit})
+		want := Segment{Flags: segment.RST, Seq: 102}
+		if e.State != Closed || e.Out[len(e.Out)-1] != want {
+			t.Errorf("%v, answers %+v; want CLOSED, %+v", e.State, e.Out, want)
+		}
+	})
+}

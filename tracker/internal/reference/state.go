@@ -40,7 +40,8 @@ type Segment struct {
 	Len      int32 // octets of payload
 	// NoSeq: the sender knows no connection and sends sequence number 0 of the wire (3.10.7.1).
 	NoSeq        bool
-	TSVal, TSEcr uint32 // 0: no timestamps option
+	TSVal, TSEcr uint32   // 0: no timestamps option
+	Twice        [2]int32 // a SACK block of the peer's octets that came twice (RFC 2883); 0, 0: none
 }
 
 // length is SEG.LEN: SYN and FIN counted.

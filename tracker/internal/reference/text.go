@@ -48,8 +48,15 @@ func (t *Tapped) write(b *strings.Builder, opener int) {
 	if t.Flags.Has(segment.ACK) {
 		fmt.Fprintf(b, " ack %d", t.Ack)
 	}
+	var options []string
 	if t.TSVal != 0 {
-		fmt.Fprintf(b, " <TS val %d ecr %d>", t.TSVal, t.TSEcr)
+		options = append(options, fmt.Sprintf("TS val %d ecr %d", t.TSVal, t.TSEcr))
+	}
+	if t.Twice[1] != 0 {
+		options = append(options, fmt.Sprintf("sack %d:%d", t.Twice[0], t.Twice[1]))
+	}
+	if len(options) > 0 {
+		fmt.Fprintf(b, " <%s>", strings.Join(options, ","))
 	}
 	if t.Unseen {
 		b.WriteString(" lost")
