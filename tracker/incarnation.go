@@ -53,12 +53,13 @@ func (t *Tracker) forSyn(c *connection, s *segment.Segment) *connection {
 	}
 	// A SYN the receiver must answer by a challenge ACK if the old connection lives
 	// (RFC 9293 3.10.7.4, fourth check; RFC 5961 section 4).
-	alive := !c.over() && !c.onlySyns()
+	closed := c.refusedBy.Seen() || c.ends[0].wasReset() || c.ends[1].wasReset() || c.ends[0].done() && c.ends[1].done()
+	alive := !closed && !c.onlySyns()
 	x.refused = markOf(s)
-	closed := c.closedAt()
+	closedAt := c.closedAt()
 	n := t.open(s, c)
 	n.tentative = alive
-	n.lastClosed = closed
+	n.lastClosed = closedAt
 	if c.onlySyns() && !c.over() {
 		n.note(t, s.Dir, Fact{Kind: FactReplacedAttempt, Mark: markOf(s), Cause: c.first})
 	}
