@@ -154,7 +154,7 @@ func (t *Tracker) learnFromOld(c, old *connection, s *segment.Segment) {
 		c.confirm()
 		return
 	}
-	if c.tentative && c.unanswered() && s.Time-c.first.At > old.roundTrip() { // not merely overtaken by its SYN
+	if c.tentative && c.unanswered() && s.Time-c.first.At > old.roundTrip()/2 { // not merely overtaken by its SYN
 		t.absorb(c, old, s.Dir)
 	}
 }
