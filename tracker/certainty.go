@@ -17,12 +17,14 @@ func (c *connection) certainty(s step, d segment.Direction, from State) Certaint
 			return Assumed
 		case r == nil:
 			return Inferred
-		case r.Class == ResetInWindow:
+		case r.Class == ResetInWindow, !e.wholeUpTo(e.resetAt):
 			return Assumed // what lies below it was sent, and may have been a FIN
-		case r.Form == FormActive:
-			return Observed
+		case r.Form != FormActive:
+			return Inferred
+		case e.has(SndFin) && e.at(RcvAckFin).grade == provisional && c.closeTogether(e, RcvAckFin, SndRst):
+			return Assumed // the ACK of its FIN may have been on its way
 		}
-		return Inferred
+		return Observed
 	case SndFin:
 		switch {
 		case c.ends[d.Reverse()].stats.Packets == 0, // a FIN of the peer would not have been captured
@@ -32,7 +34,10 @@ func (c *connection) certainty(s step, d segment.Direction, from State) Certaint
 			return Inferred // the FIN is observed; that the peer's had come before, its ACK number says
 		}
 	case RcvFin:
-		if e.queuedFin && !e.crossedFins() || e.gotLateFin || e.crossedFins() && c.closeTogether(e, RcvFin, RcvAckFin) {
+		switch {
+		case e.finEnd == 0 && !e.wholeUpTo(e.sndNxt), // the hole may be its own FIN, sent before
+			e.queuedFin && !e.crossedFins(), e.gotLateFin,
+			e.crossedFins() && c.closeTogether(e, RcvFin, RcvAckFin):
 			return Assumed
 		}
 	case RcvAckFin:

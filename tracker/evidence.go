@@ -53,13 +53,14 @@ func (c *connection) steps(d segment.Direction) []step {
 	return steps
 }
 
-// keepReceiptsInLine lets receipts keep the order of their packets: one that was postponed takes those behind it along.
+// keepReceiptsInLine lets receipts keep the order of their packets: one that was postponed takes those behind it
+// along, but none beyond the segment that proves it.
 func keepReceiptsInLine(steps []step) {
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.mark.Packet, b.mark.Packet) })
 	latest := int64(0)
 	for i := range steps {
 		if s := &steps[i]; s.event.received() {
-			if s.order < latest && s.order >= on(s.mark) {
+			if s.order < latest && s.order >= on(s.mark) && s.grade != confirmed {
 				s.order = latest
 			}
 			latest = max(latest, s.order)

@@ -177,13 +177,15 @@ func (c *connection) onHandshakeAck(s *segment.Segment, r *reading, x, y *endpoi
 }
 
 // confirmOpen takes what an ordinary segment of x tells of x's own opening: in
-// SYN_RCVD it could not have sent it.
+// SYN_RCVD it could not have sent it. A bare ACK of the SYN alone it could: it answers a SYN
+// that came twice (RFC 9293 3.10.7.4).
 func (c *connection) confirmOpen(s *segment.Segment, r *reading, x, y *endpoint) {
 	a := x.at(RcvAckSyn)
 	switch {
 	case !x.has(RcvSyn) || a.grade == confirmed:
-	case a.happened():
+	case a.happened() && (s.PayloadLen > 0 || r.ack > 1 || r.pos > 1 || s.Flags.Has(segment.FIN)):
 		a.grade = confirmed
+	case a.happened():
 	case c.fastOpen: // data may be sent in SYN_RCVD (RFC 7413)
 	case s.PayloadLen > 0 || r.ack > 1: // a FIN alone may be sent in SYN_RCVD (RFC 9293 3.10.4)
 		a.set(r.mark, confirmed)

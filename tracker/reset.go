@@ -50,8 +50,6 @@ func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *end
 		if heldTimeWait {
 			c.note(t, s.Dir.Reverse(), Fact{Kind: FactTimeWaitReset, Mark: r.mark})
 		}
-	} else if got.happened() {
-		got.grade = confirmed // x answers again for a connection that is gone
 	}
 	return 0
 }
