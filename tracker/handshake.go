@@ -183,6 +183,8 @@ func (c *connection) confirmOpen(s *segment.Segment, r *reading, x, y *endpoint)
 	a := x.at(RcvAckSyn)
 	switch {
 	case !x.has(RcvSyn) || a.grade == confirmed:
+	case c.simultaneous && (s.Flags.Has(segment.FIN) && r.pos+int64(s.PayloadLen) <= 1 || x.has(SndFin) && x.finEnd <= 2):
+		// who called for the opening may close it in SYN_RCVD (RFC 9293 3.10.4), and nothing later tells
 	case a.happened() && (s.PayloadLen > 0 || r.ack > 1 || r.pos > 1 || s.Flags.Has(segment.FIN)):
 		a.grade = confirmed
 	case a.happened():
