@@ -28,8 +28,8 @@ func (c *connection) certainty(s step, d segment.Direction, from State) Certaint
 	case SndFin:
 		switch {
 		case c.ends[d.Reverse()].stats.Packets == 0, // a FIN of the peer would not have been captured
-			from == Established && c.simultaneous && e.at(RcvAckSyn).grade == provisional, // CLOSE in SYN_RCVD looks the same
-			from == CloseWait && e.queuedFin:                                              // close() may have come before the peer's FIN, while data were in the way
+			from == Established && (c.simultaneous || c.fastOpen) && e.at(RcvAckSyn).grade == provisional, // CLOSE in SYN_RCVD looks the same
+			from == CloseWait && e.queuedFin: // close() may have come before the peer's FIN, while data were in the way
 			return Assumed
 		case from == CloseWait:
 			return Inferred // the FIN is observed; that the peer's had come before, its ACK number says

@@ -50,6 +50,8 @@ type endpoint struct {
 
 	syn, synAck copies
 	lastSyn     Mark              // its last SYN: sent unaware of any SYN-ACK (R4)
+	openTS      uint32            // the timestamp of the ACK at RcvAckSyn, if openDated
+	openDated   bool              // and it differs from that of the SYN: an echo tells which of them had come
 	opening     [SndFin]milestone // those before SndFin
 	finEnd      int64             // position after its FIN; 0 = none seen
 	*teardown                     // nil until a FIN, a RST or a new incarnation passes

@@ -169,6 +169,9 @@ func (c *connection) onHandshakeAck(s *segment.Segment, r *reading, x, y *endpoi
 	}
 	if a := y.at(RcvAckSyn); (y.synAck.n > 0 || c.simultaneous) && r.ack >= 1 && !a.happened() && !rst {
 		a.set(r.mark, provisional)
+		if syn := x.syn.last(); syn != nil && syn.hasTS && s.Options.Has&segment.OptTimestamps != 0 {
+			y.openTS, y.openDated = s.Options.TSVal, int32(s.Options.TSVal-syn.tsVal) > 0
+		}
 		if !c.handshake.Ack.Seen() {
 			c.handshake.Ack = r.mark
 			c.measure(x, y)
@@ -183,18 +186,32 @@ func (c *connection) confirmOpen(s *segment.Segment, r *reading, x, y *endpoint)
 	a := x.at(RcvAckSyn)
 	switch {
 	case !x.has(RcvSyn) || a.grade == confirmed:
-	case c.simultaneous && (s.Flags.Has(segment.FIN) && r.pos+int64(s.PayloadLen) <= 1 || x.has(SndFin) && x.finEnd <= 2):
-		// who called for the opening may close it in SYN_RCVD (RFC 9293 3.10.4), and nothing later tells
+	case c.fastOpen, c.simultaneous && s.PayloadLen == 0:
+		x.confirmEarly(s, r, c.roundTrip())
 	case a.happened() && (s.PayloadLen > 0 || r.ack > 1 || r.pos > 1 || s.Flags.Has(segment.FIN)):
 		a.grade = confirmed
 	case a.happened():
-	case c.fastOpen: // data may be sent in SYN_RCVD (RFC 7413)
 	case s.PayloadLen > 0 || r.ack > 1: // a FIN alone may be sent in SYN_RCVD (RFC 9293 3.10.4)
 		a.set(r.mark, confirmed)
 		a.advance(r.mark)
 		if opened := y.at(RcvSynAck); y.has(SndSyn) && !y.has(RcvSyn) && !opened.happened() && x.synAck.n > 0 {
 			opened.set(x.synAck.first().mark, confirmed) // the ACK that was not captured answered the SYN-ACK
 		}
+	}
+}
+
+// confirmEarly is confirmOpen where SYN_RCVD is open to the user: whoever opens at the same time
+// may close in it (RFC 9293 3.10.4), and the server of a Fast Open may send data too (RFC 7413 4.2).
+func (e *endpoint) confirmEarly(s *segment.Segment, r *reading, roundTrip int64) {
+	a := e.at(RcvAckSyn)
+	echoes := e.openDated && s.Options.Has&segment.OptTimestamps != 0
+	switch {
+	case !a.happened():
+	case echoes && int32(e.openTS-s.Options.TSEcr) > 0:
+		a.postpone(r.mark) // it still echoes the SYN
+	case e.has(SndFin): // nothing tells which of the two came first
+	case echoes, r.mark.At-a.mark.At > roundTrip:
+		a.grade = confirmed
 	}
 }
 
