@@ -28,8 +28,9 @@ func (c *connection) certainty(s step, d segment.Direction, from State) Certaint
 	case SndFin:
 		switch {
 		case c.ends[d.Reverse()].stats.Packets == 0, // a FIN of the peer would not have been captured
+			from == Established && c.mayHaveClosed(d.Reverse()),
 			from == Established && (c.simultaneous || c.fastOpen) && e.at(RcvAckSyn).grade == provisional, // CLOSE in SYN_RCVD looks the same
-			from == CloseWait && e.queuedFin: // close() may have come before the peer's FIN, while data were in the way
+			from == CloseWait && e.queuedFin:                                                              // close() may have come before the peer's FIN, while data were in the way
 			return Assumed
 		case from == CloseWait:
 			return Inferred // the FIN is observed; that the peer's had come before, its ACK number says
@@ -69,6 +70,13 @@ func (c *connection) resetOf(index int) *Reset {
 		return nil
 	}
 	return &c.facts[index-1].Reset
+}
+
+// mayHaveClosed reports whether the end that sends in direction d may have sent a FIN that was not
+// captured: its peer acknowledges more than all that was captured of it.
+func (c *connection) mayHaveClosed(d segment.Direction) bool {
+	e, peer := &c.ends[d], &c.ends[d.Reverse()]
+	return e.finEnd == 0 && e.isnKnown && max(peer.rcvNxt, peer.ahead) > max(e.dataEnd, 1)
 }
 
 // crossedFins reports whether e sent its FIN without having the peer's.
