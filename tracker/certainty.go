@@ -32,6 +32,8 @@ func (c *connection) certainty(s step, d segment.Direction, from State) Certaint
 			from == Established && (c.simultaneous || c.fastOpen) && e.at(RcvAckSyn).grade == provisional, // CLOSE in SYN_RCVD looks the same
 			from == CloseWait && e.queuedFin:                                                              // close() may have come before the peer's FIN, while data were in the way
 			return Assumed
+		case from == Established && e.finEnd <= 2 && c.closeTogether(e, SndFin, RcvAckSyn):
+			return Inferred // as a user does; RFC 9293 3.10.4 knows CLOSE in SYN_RCVD
 		case from == CloseWait:
 			return Inferred // the FIN is observed; that the peer's had come before, its ACK number says
 		}
