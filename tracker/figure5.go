@@ -1,5 +1,7 @@
 package tracker
 
+//go:generate go test -run ^TestStatesDocument$ -update .
+
 // figure5 is RFC 9293 figure 5: a block per state, a line per arrow. Unknown
 // stands where the figure has no arrow. The figure's LISTEN and CLOSED boxes
 // belong to a socket; a connection begins in one of them and ends in CLOSED,

@@ -33,6 +33,11 @@ var unknowable = []struct{ name, truth, shows, says string }{
 		"the state before it; the record's close is `timed_out` if the trace goes on long enough",
 	},
 	{
+		"CLOSE in SYN_RCVD (RFC 9293 3.10.4)", "SYN_RCVD, FIN_WAIT_1", "the handshake's ACK, and a FIN right behind it",
+		"FIN_WAIT_1 from SYN_RCVD where the FIN's timestamp echoes the SYN; else from ESTABLISHED, `assumed` in a simultaneous or Fast Open, `inferred` for a listener, whose user accepts before it closes",
+	},
+	{"simultaneous open, the first SYN lost before the tap", "SYN_SENT, SYN_RCVD", "a passive open", "LISTEN, SYN_RCVD"},
+	{
 		"SYN captured nowhere", "LISTEN, SYN_RCVD", "a SYN-ACK near the beginning of the trace",
 		"SYN_RCVD from UNKNOWN; from LISTEN if the trace had begun 3 s before",
 	},
