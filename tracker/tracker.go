@@ -148,8 +148,9 @@ func (t *Tracker) Flush() (done bool) {
 }
 
 // Take returns the records that are complete since the last call, in the order
-// in which they became so: by the moment they could say nothing more, then by
-// first packet. Call Advance before, and the order does not depend on how often.
+// in which they became so: by the moment they could say nothing more, then those
+// whose time was over, by first packet, before those that a segment forced out, and the
+// end of the trace last. Call Advance before, and the order does not depend on how often.
 func (t *Tracker) Take() []*Connection {
 	if len(t.ended) == 0 {
 		return nil
@@ -160,10 +161,14 @@ func (t *Tracker) Take() []*Connection {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		if d := cmp.Compare(t.sortKey[a], t.sortKey[b]); d != 0 {
+		x, y := t.ended[a], t.ended[b]
+		if d := cmp.Or(cmp.Compare(t.sortKey[a], t.sortKey[b]), cmp.Compare(x.EndReason.rank(), y.EndReason.rank())); d != 0 {
 			return d
 		}
-		return cmp.Compare(t.ended[a].First.Packet, t.ended[b].First.Packet)
+		if x.EndReason.rank() == forced {
+			return 0 // one segment after the other forced them out
+		}
+		return cmp.Compare(x.First.Packet, y.First.Packet)
 	})
 	for i, j := range order {
 		taken[i] = t.ended[j]
@@ -171,6 +176,24 @@ func (t *Tracker) Take() []*Connection {
 	t.ended, t.sortKey = t.ended[:0], t.sortKey[:0]
 	clear(t.ended[:cap(t.ended)])
 	return taken
+}
+
+// What makes a connection leave, in the order in which that happens within one moment.
+const (
+	inTime = iota
+	forced // by a segment
+	atEnd
+)
+
+func (r EndReason) rank() int {
+	switch r {
+	case EndReplaced, EndEvicted:
+		return forced
+	case EndOfCapture:
+		return atEnd
+	default:
+		return inTime
+	}
 }
 
 // Summary returns what is known of the whole trace so far.
