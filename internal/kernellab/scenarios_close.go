@@ -175,22 +175,14 @@ func finOvertakesData(n *Net) {
 	c, s := n.Pair(80)
 	n.Wire.Rule(all(behindTap(n.Client, isData), Fate{Delay: 30 * time.Millisecond}))
 	c.Send(1000)
-	c.Close()
-	s.RecvEOF()
-	n.Pause()
-	s.Close()
-	n.Pause()
+	closeFirst(n, c, s)
 }
 
 func dataBeforeFinLost(n *Net) {
 	c, s := n.Pair(80)
 	n.Wire.Rule(first(1, behindTap(n.Client, isData), lost))
 	c.Send(1000)
-	c.Close()
-	s.RecvEOF()
-	n.Pause()
-	s.Close()
-	n.Pause()
+	closeFirst(n, c, s)
 }
 
 func duplicatedFins(n *Net) {

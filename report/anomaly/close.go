@@ -237,15 +237,7 @@ var finRetransmitted = &Kind{
 	Summary:   "The same FIN was sent again.",
 	Explanation: "The FIN or its ACK was lost, or the peer was slow to acknowledge. The close takes longer; nothing else is wrong as long as it is acknowledged " +
 		"in the end.",
-	judge: func(c *conn) []Finding {
-		var out []Finding
-		for _, r := range both {
-			if fs := c.copies(r, tracker.FactFinRetransmitted); len(fs) > 0 {
-				out = append(out, c.from(fs, "%s", resent(fs, "FIN")))
-			}
-		}
-		return out
-	},
+	judge: sentAgain(tracker.FactFinRetransmitted, "FIN"),
 }
 
 var finWithHole = &Kind{

@@ -180,3 +180,16 @@ func (c *conn) copies(r tracker.Role, k tracker.FactKind) []*tracker.Fact {
 	}
 	return out
 }
+
+// sentAgain is the judge of a control segment that an end sent more than once.
+func sentAgain(k tracker.FactKind, noun string) func(*conn) []Finding {
+	return func(c *conn) []Finding {
+		var out []Finding
+		for _, r := range both {
+			if fs := c.copies(r, k); len(fs) > 0 {
+				out = append(out, c.from(fs, "%s", resent(fs, noun)))
+			}
+		}
+		return out
+	}
+}

@@ -54,15 +54,7 @@ var synRetransmitted = &Kind{
 	Explanation: "The first SYN or its answer was lost, or the server had no room in its backlog. Every retry adds a second or more to the " +
 		"connect time the user sees. If the trace also shows a SYN-ACK sent again, the loss is on the way back to the client; if not, it is on " +
 		"the way to the server or in its listen queue (nstat TcpExtListenDrops).",
-	judge: func(c *conn) []Finding {
-		var out []Finding
-		for _, r := range both {
-			if fs := c.copies(r, tracker.FactSynRetransmitted); len(fs) > 0 {
-				out = append(out, c.from(fs, "%s", resent(fs, "SYN")))
-			}
-		}
-		return out
-	},
+	judge: sentAgain(tracker.FactSynRetransmitted, "SYN"),
 }
 
 var synBackoffOdd = &Kind{
@@ -173,15 +165,7 @@ var synAckRetransmitted = &Kind{
 	Summary:   "The server sent its SYN-ACK again.",
 	Explanation: "The server had no acknowledgment of its SYN-ACK in time: the SYN-ACK or the client's ACK was lost, or the client is gone. Once in a while " +
 		"it is ordinary loss. Many to many clients mean loss on the way to them, or a SYN flood with forged sources.",
-	judge: func(c *conn) []Finding {
-		var out []Finding
-		for _, r := range both {
-			if fs := c.copies(r, tracker.FactSynAckRetransmitted); len(fs) > 0 {
-				out = append(out, c.from(fs, "%s", resent(fs, "SYN-ACK")))
-			}
-		}
-		return out
-	},
+	judge: sentAgain(tracker.FactSynAckRetransmitted, "SYN-ACK"),
 }
 
 var synAckUnanswered = &Kind{
