@@ -116,8 +116,8 @@ func (c *csvWriter) course(r *Record) {
 	c.seconds(lasted(r.Connection))
 	c.number(r.First.Packet)
 	c.number(r.Last.Packet)
-	c.text(c.files.name(r.First.File))
-	c.text(c.files.name(r.Last.File))
+	c.text(c.files.name(r.FirstFile))
+	c.text(c.files.name(r.LastFile))
 	c.text(r.Open.String())
 	c.text(r.Close.String())
 	by := ""

@@ -28,7 +28,7 @@ func TestCommunityID(t *testing.T) {
 func TestIDNamesTheConnectionAndNothingElse(t *testing.T) {
 	id := between("10.0.0.1:1000", "10.0.0.2:80").ID()
 	same := between("10.0.0.1:1000", "10.0.0.2:80")
-	same.First.Packet, same.First.File, same.ClientIs = 99, 3, same.ClientIs.Reverse()
+	same.First.Packet, same.FirstFile, same.ClientIs = 99, 3, same.ClientIs.Reverse()
 	if got := same.ID(); got != id {
 		t.Error("the ID depends on packet number, file or who is taken for the client")
 	}

@@ -29,8 +29,8 @@ func appendRecord(b []byte, r *Record, files FileName) []byte {
 	o.b = in.end()
 	appendPath(&o, c.Path)
 
-	appendPacket(&o, "first_packet", c.First, files)
-	appendPacket(&o, "last_packet", c.Last, files)
+	appendPacket(&o, "first_packet", c.First, files.name(c.FirstFile))
+	appendPacket(&o, "last_packet", c.Last, files.name(c.LastFile))
 	appendMoment(&o, "opened_at", c.Opened)
 	appendMoment(&o, "closed_at", c.Closed)
 	o.seconds("duration_s", lasted(c))
@@ -92,7 +92,7 @@ func appendMoment(o *object, name string, m tracker.Mark) {
 	}
 }
 
-func appendPacket(o *object, name string, m tracker.Mark, files FileName) {
+func appendPacket(o *object, name string, m tracker.Mark, file string) {
 	if !m.Seen() {
 		return
 	}
@@ -100,8 +100,8 @@ func appendPacket(o *object, name string, m tracker.Mark, files FileName) {
 	in := begin(o.b)
 	in.uint("number", m.Packet)
 	in.time("at", m.At)
-	if f := files.name(m.File); f != "" {
-		in.str("file", f)
+	if file != "" {
+		in.str("file", file)
 	}
 	o.b = in.end()
 }

@@ -147,7 +147,7 @@ func TestRecordKeepsItsPromises(t *testing.T) {
 	talk := abortedTalk()
 	r := talk.r
 	r.Path.VLAN = [2]uint16{12, 0}
-	r.Last.File = 1
+	r.LastFile = 1
 	got, line := decode(t, r)
 	if got.Schema != "tcplife/connection/1" || got.ID != r.ID() || len(got.ID) != 16 || got.CommunityID != r.CommunityID() {
 		t.Errorf("names: %q %q %q", got.Schema, got.ID, got.CommunityID)

@@ -12,7 +12,7 @@ import (
 // what does it reset, what does it acknowledge, carry and close.
 func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
 	x, y := &c.ends[s.Dir], &c.ends[s.Dir.Reverse()]
-	c.last = markOf(s)
+	c.last, c.lastFile = markOf(s), s.File
 	if !x.stats.First.Seen() {
 		x.stats.First, x.stats.TTL = c.last, s.TTL
 	}

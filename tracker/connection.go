@@ -27,6 +27,8 @@ type connection struct {
 
 	path        Path
 	first, last Mark
+	firstFile   uint32 // index of the file first came from
+	lastFile    uint32
 	handshake   Handshake
 	rtt         int64 // nanoseconds, tap to both ends and back; 0 = not known
 	dataCount   int   // data segments, saturating at 2
@@ -139,4 +141,4 @@ func (c *connection) replaceFact(f Fact) {
 	}
 }
 
-func markOf(s *segment.Segment) Mark { return Mark{Packet: s.Number, File: s.File, At: s.Time} }
+func markOf(s *segment.Segment) Mark { return Mark{Packet: s.Number, At: s.Time} }

@@ -16,7 +16,7 @@ func (c *connection) record(t *Tracker) *Connection {
 	o := outcome{c: c, paths: [2]path{c.walk(t, segment.AtoB), c.walk(t, segment.BtoA)}}
 	r := &Connection{
 		Flow: c.flow, ClientIs: c.opener, Incarnation: c.incarnation, DirectionBy: c.directionBy, Path: c.path,
-		First: c.first, Last: c.last, EndReason: c.reason, TraceEnd: c.cutAt, RTT: time.Duration(c.rtt),
+		First: c.first, Last: c.last, FirstFile: c.firstFile, LastFile: c.lastFile, EndReason: c.reason, TraceEnd: c.cutAt, RTT: time.Duration(c.rtt),
 		Handshake: c.handshake, Transitions: o.merge(), Facts: c.facts, FactsDropped: c.factsDropped,
 		PreviousClosedAt: c.lastClosed,
 	}

@@ -9,7 +9,6 @@ import (
 // Mark is a moment of the trace: a packet and its capture time.
 type Mark struct {
 	Packet uint64 // position in the merged trace, from 1; 0 = never
-	File   uint32 // index of the file the packet came from
 	At     int64  // nanoseconds since 1970 UTC
 }
 
@@ -254,6 +253,8 @@ type Connection struct {
 	Path        Path
 
 	First, Last      Mark
+	FirstFile        uint32 // index of the file First came from
+	LastFile         uint32
 	Opened, Closed   Mark // both ends established; the last end left a live state
 	Open             Open
 	Close            Close

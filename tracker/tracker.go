@@ -231,7 +231,7 @@ func (t *Tracker) open(s *segment.Segment, previous *connection) *connection {
 	if previous != nil && previous.gone {
 		previous = nil
 	}
-	c := &connection{flow: s.Flow, incarnation: 1 + t.past.before(s.Flow), previous: previous, first: markOf(s), path: Path{VLAN: s.VLAN}}
+	c := &connection{flow: s.Flow, incarnation: 1 + t.past.before(s.Flow), previous: previous, first: markOf(s), firstFile: s.File, path: Path{VLAN: s.VLAN}}
 	if previous != nil {
 		c.incarnation = previous.incarnation + 1
 		if before := previous.previous; before != nil { // two at a time are enough for stragglers
