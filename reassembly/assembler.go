@@ -41,7 +41,10 @@ type Assembler struct {
 
 // Begin says that the stream's first octet (as far as the capture goes) stands
 // at pos, and forgets everything else.
-func (a *Assembler) Begin(pos int64) { *a = Assembler{low: pos, max: pos, started: true} }
+func (a *Assembler) Begin(pos int64) { a.BeginAt(pos, pos) }
+
+// BeginAt is Begin for a stream of which all octets from pos to end were seen, in order.
+func (a *Assembler) BeginAt(pos, end int64) { *a = Assembler{low: pos, max: end, started: true} }
 
 // Started reports whether Begin was called.
 func (a *Assembler) Started() bool { return a.started }

@@ -18,12 +18,12 @@ func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
 	}
 	x.stats.Last = c.last
 	y.probes = 0
-	if x.seenBefore(s) {
+	if t.journal.seenBefore(&c.thread, s) {
 		x.stats.DuplicatePackets++
 		t.sum.Duplicates++
 		return NoteDuplicate
 	}
-	x.count(s)
+	x.stats.count(s)
 	if s.Flags&(segment.FIN|segment.RST) != 0 {
 		c.beginTeardown()
 	}
@@ -139,28 +139,28 @@ func (c *connection) guessOpener(s *segment.Segment) {
 }
 
 // count takes what every segment of x adds to its totals.
-func (e *endpoint) count(s *segment.Segment) {
-	e.stats.Packets++
-	e.stats.Bytes += uint64(s.IPLen)
+func (e *Endpoint) count(s *segment.Segment) {
+	e.Packets++
+	e.Bytes += uint64(s.IPLen)
 	if s.Flags&(segment.SYN|segment.FIN|segment.RST) != 0 {
 		if s.Flags.Has(segment.SYN) {
-			e.stats.Syn++
+			e.Syn++
 		}
 		if s.Flags.Has(segment.FIN) {
-			e.stats.Fin++
+			e.Fin++
 		}
 		if s.Flags.Has(segment.RST) {
-			e.stats.Rst++
+			e.Rst++
 		}
 	}
 	if s.Options.Has&segment.OptCut != 0 {
-		e.stats.TruncatedPackets++
+		e.TruncatedPackets++
 	}
 	switch s.Checksum {
 	case segment.ChecksumGood:
-		e.stats.ChecksumGood++
+		e.ChecksumGood++
 	case segment.ChecksumBad:
-		e.stats.ChecksumBad++
+		e.ChecksumBad++
 	case segment.ChecksumUnknown:
 	}
 }

@@ -3,7 +3,7 @@ package tracker
 import "github.com/tcplife/tcplife/internal/segment"
 
 // certainty grades a transition.
-func (c *connection) certainty(s step, d segment.Direction, from State) Certainty {
+func (c *connection) certainty(s *step, d segment.Direction, from State) Certainty {
 	e := &c.ends[d]
 	switch s.event {
 	case SndSyn:

@@ -35,6 +35,11 @@ type connection struct {
 	refusedBy   Mark  // the RST that answered the SYN
 	finPhase    Phase // how far the conversation had come when the first FIN passed
 
+	thread thread // to its latest segments in the journal
+	heard  bool   // since the hand came by (evict.go)
+	ref    ref    // where it stands
+	life   uint32 // how many connections stood there before it
+
 	facts        []Fact
 	factsDropped int
 
@@ -44,6 +49,11 @@ type connection struct {
 	reason     EndReason
 	cutAt      int64 // trace time when the record left
 	lastClosed int64 // Closed.At of the incarnation before
+}
+
+// reset makes c an empty connection. It keeps its place, and what it allocated.
+func (c *connection) reset() {
+	*c = connection{ref: c.ref, life: c.life, facts: c.facts[:0]}
 }
 
 // assumedRTT is the round trip where the capture shows none: longer than nearly

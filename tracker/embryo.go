@@ -1,90 +1,159 @@
 package tracker
 
 import (
-	"slices"
+	"math"
 
 	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/internal/seq"
 )
 
-// embryos are the connections of which nothing but one SYN was seen: floods and
-// scans make millions of them. They keep the SYN and nothing else until
-// anything more is heard of their 4-tuple.
-type embryos struct {
-	syns  map[segment.Flow]segment.Segment
-	queue []embryo // in order of their coming
-	head  int
-}
-
-// embryo is the place of one in the queue. It is void once its SYN left the map.
+// embryo is a connection of which nothing but one SYN was seen: floods and scans make millions of them. It
+// keeps the SYN and nothing else until anything more is heard of its 4-tuple. It is made of small fields, for
+// its size (84 octets) is what a flood costs.
 type embryo struct {
-	flow     segment.Flow
-	packet   uint64
-	deadline int64
+	flow       segment.Flow
+	prev, next uint32 // neighbours among those that wait, place+1
+	at         wideTime
+	seq, tsVal uint32
+	number     wideNumber
+	window     uint16
+	mss        uint16
+	ipLen      uint16
+	ipID       uint16
+	vlan       uint16
+	file       uint16
+	options    segment.OptionSet
+	bits       uint16 // the flags, and above them direction, checksum and HasIPID
+	shift, ttl uint8
 }
 
-// take returns the SYN that waits at flow and removes it.
-func (e *embryos) take(flow segment.Flow) (segment.Segment, bool) {
-	syn, ok := e.syns[flow]
-	if ok {
-		delete(e.syns, flow)
-	}
-	return syn, ok
-}
+const (
+	bitsDir      = 9 // above the nine flags
+	bitsChecksum = 10
+	bitsHasIPID  = 12
+)
 
-// add lets a SYN wait until deadline.
-func (e *embryos) add(s *segment.Segment, deadline int64) {
-	if e.head > len(e.queue)/2+1024 {
-		e.queue = slices.Delete(e.queue, 0, e.head)
-		e.head = 0
-	}
-	e.syns[s.Flow] = *s
-	e.queue = append(e.queue, embryo{flow: s.Flow, packet: s.Number, deadline: deadline})
-}
+// wideTime is an int64 that needs no alignment to eight octets, wideNumber an unsigned one of 48 bits.
+type (
+	wideTime   [2]uint32
+	wideNumber [3]uint16
+)
 
-// next returns the packet of the SYN that came first of those that wait.
-func (e *embryos) next() (packet uint64, ok bool) {
-	for ; e.head < len(e.queue); e.head++ {
-		first := &e.queue[e.head]
-		if waiting, there := e.syns[first.flow]; there && waiting.Number == first.packet {
-			return first.packet, true
-		} // else it was answered
-	}
-	return 0, false
-}
+func narrowTime(t int64) wideTime { return wideTime{uint32(t), uint32(t >> 32)} }
+func (w wideTime) time() int64    { return int64(w[0]) | int64(w[1])<<32 }
 
-// expired takes the first SYN if its deadline is not after now.
-func (e *embryos) expired(now int64) (syn segment.Segment, deadline int64, ok bool) {
-	if _, ok = e.next(); !ok || e.queue[e.head].deadline > now {
-		return segment.Segment{}, 0, false
-	}
-	first := e.queue[e.head]
-	syn, ok = e.take(first.flow)
-	return syn, first.deadline, ok
+func narrowNumber(n uint64) wideNumber {
+	return wideNumber{uint16(n), uint16(n >> 16), uint16(n >> 32)}
 }
+func (w wideNumber) number() uint64 { return uint64(w[0]) | uint64(w[1])<<16 | uint64(w[2])<<32 }
 
-// isEmbryo reports whether s opens a 4-tuple by a SYN and nothing else.
+// isEmbryo reports whether s opens a 4-tuple by a SYN and nothing else, and nothing about it is out of the ordinary.
 func isEmbryo(s *segment.Segment) bool {
-	return s.Flags&(segment.SYN|segment.ACK|segment.RST|segment.FIN) == segment.SYN
+	o := &s.Options
+	return s.Flags&(segment.SYN|segment.ACK|segment.RST|segment.FIN) == segment.SYN &&
+		s.Ack == 0 && s.PayloadLen == 0 && s.IPLen <= math.MaxUint16 && s.VLAN[1] == 0 && s.File <= math.MaxUint16 &&
+		o.TSEcr == 0 && o.SACKs == 0 && s.Number < 1<<48 && s.Flow.A != s.Flow.B
 }
 
-// grow makes a connection of the SYN that waits at the 4-tuple of s, if its time is not over;
-// if it is, the record of the attempt leaves.
-func (t *Tracker) grow(s *segment.Segment) {
-	syn, ok := t.embryos.take(s.Flow)
-	if !ok {
-		return
+func (e *embryo) set(s *segment.Segment) {
+	*e = embryo{
+		flow: s.Flow, at: narrowTime(s.Time), number: narrowNumber(s.Number), seq: uint32(s.Seq), tsVal: s.Options.TSVal,
+		window: s.Window, mss: s.Options.MSS, ipLen: uint16(s.IPLen), ipID: s.IPID, vlan: s.VLAN[0], file: uint16(s.File),
+		options: s.Options.Has, shift: s.Options.WindowScale, ttl: s.TTL,
+		bits: uint16(s.Flags) | uint16(s.Dir)<<bitsDir | uint16(s.Checksum)<<bitsChecksum,
 	}
-	c := t.hatch(&syn)
-	if s.Time > c.deadline && !c.answers(s) {
-		t.release(c, EndAttempt, c.deadline)
+	if s.HasIPID {
+		e.bits |= 1 << bitsHasIPID
 	}
 }
 
-// hatch turns a SYN that was set aside into the connection it would have been.
-func (t *Tracker) hatch(syn *segment.Segment) *connection {
+func (e *embryo) dir() segment.Direction     { return segment.Direction(e.bits >> bitsDir & 1) }
+func (e *embryo) checksum() segment.Checksum { return segment.Checksum(e.bits >> bitsChecksum & 3) }
+
+// syn returns the SYN.
+func (e *embryo) syn() segment.Segment {
+	return segment.Segment{
+		Number: e.number.number(), Time: e.at.time(), Flow: e.flow, Dir: e.dir(), Checksum: e.checksum(),
+		TTL: e.ttl, HasIPID: e.bits>>bitsHasIPID != 0, IPID: e.ipID, Flags: segment.Flags(e.bits & (1<<bitsDir - 1)),
+		Window: e.window, Seq: seq.Num(e.seq), IPLen: uint32(e.ipLen), File: uint32(e.file), VLAN: [2]uint16{e.vlan},
+		Options: segment.Options{Has: e.options, MSS: e.mss, WindowScale: e.shift, TSVal: e.tsVal},
+	}
+}
+
+// embryos are those that wait, in the order of their coming, which is that of their time.
+type embryos struct {
+	slab        slab[embryo]
+	first, last uint32 // place+1
+}
+
+// add lets a SYN wait. ok is false if it is older than the latest: then they would not stand in order.
+func (q *embryos) add(s *segment.Segment) (place uint32, ok bool) {
+	if q.last != 0 && s.Time < q.slab.at(q.last-1).at.time() {
+		return 0, false
+	}
+	place, e := q.slab.take()
+	e.set(s)
+	e.prev = q.last
+	if q.last != 0 {
+		q.slab.at(q.last - 1).next = place + 1
+	} else {
+		q.first = place + 1
+	}
+	q.last = place + 1
+	return place, true
+}
+
+// unlink lets an embryo wait no more. Its place is still taken.
+func (q *embryos) unlink(e *embryo) {
+	if e.prev != 0 {
+		q.slab.at(e.prev - 1).next = e.next
+	} else {
+		q.first = e.next
+	}
+	if e.next != 0 {
+		q.slab.at(e.next - 1).prev = e.prev
+	} else {
+		q.last = e.prev
+	}
+}
+
+// setAside keeps s, which opens a 4-tuple, as an embryo, if it can be one.
+func (t *Tracker) setAside(s *segment.Segment, hash uint64) bool {
+	if !isEmbryo(s) {
+		return false
+	}
+	t.makeRoom(nil)
+	place, ok := t.embryos.add(s)
+	if ok {
+		t.live++
+		t.table.add(uint32(hash), refTo(lone, place))
+		t.soon(s.Time + t.cfg.Attempt.Nanoseconds())
+	}
+	return ok
+}
+
+// hatch turns an embryo into the connection it would have been.
+func (t *Tracker) hatch(r ref, hash uint64) *connection {
+	e := t.embryos.slab.at(r.place())
+	t.embryos.unlink(e)
+	syn := e.syn()
+	t.embryos.slab.give(r.place())
+	t.table.remove(uint32(hash), r)
 	t.live--
-	c := t.open(syn, nil)
-	t.apply(c, syn)
+	c := t.open(&syn, nil, hash)
+	t.apply(c, &syn)
 	t.schedule(c)
 	return c
+}
+
+// letGo ends the first embryo.
+func (t *Tracker) letGo(reason EndReason, at int64) {
+	r := refTo(lone, t.embryos.first-1)
+	e := t.embryos.slab.at(r.place())
+	t.embryos.unlink(e)
+	hash := Hash(&e.flow)
+	t.table.remove(uint32(hash), r)
+	incarnation := 1 + t.past.before(hash)
+	t.past.left(hash, incarnation)
+	t.left(leaving{at: at, packet: e.number.number(), ref: r, reason: reason, incarnation: uint16(min(incarnation, math.MaxUint16))})
 }

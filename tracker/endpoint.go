@@ -76,8 +76,6 @@ type endpoint struct {
 	newDataAt   Mark  // last segment with octets never sent before
 	lastAt      int64 // when it last sent anything
 	refused     Mark  // its last segment that the peer had to refuse (SYN, RST or ACK out of place)
-	recent      [4]fingerprint
-	recentNext  uint8
 	factsOfKind [numFactKinds]uint8
 
 	stats Endpoint
@@ -109,10 +107,6 @@ type teardown struct {
 	reackAt    Mark
 	halfClosed bool // data after the peer's FIN were told
 }
-
-// fingerprint is what tells a segment captured twice from one sent twice: a hash, and
-// the time in microseconds modulo 2^32, which is more than an hour.
-type fingerprint struct{ hash, at uint32 }
 
 // at returns the milestone of an event. Those of the teardown exist once it has begun.
 func (e *endpoint) at(event Event) *milestone {

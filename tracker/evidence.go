@@ -1,11 +1,6 @@
 package tracker
 
-import (
-	"cmp"
-	"slices"
-
-	"github.com/tcplife/tcplife/internal/segment"
-)
+import "github.com/tcplife/tcplife/internal/segment"
 
 // received reports whether an event is a receipt: those keep the order in which
 // their packets passed the tap, for a wire may delay but seldom reorders.
@@ -18,10 +13,9 @@ func (e Event) received() bool {
 	}
 }
 
-// steps lists the milestones of one end in its own order.
-func (c *connection) steps(d segment.Direction) []step {
+// steps appends the milestones of one end in its own order.
+func (c *connection) steps(d segment.Direction, steps []step) []step {
 	e, peer := &c.ends[d], &c.ends[d.Reverse()]
-	var steps []step
 	for event := range Event(numEvents) {
 		if e.has(event) && c.settled(event, e, peer) {
 			steps = append(steps, step{event, *e.at(event)})
@@ -43,12 +37,15 @@ func (c *connection) steps(d segment.Direction) []step {
 		}
 	}
 	keepReceiptsInLine(steps)
-	slices.SortStableFunc(steps, func(a, b step) int {
-		return cmp.Or(
-			cmp.Compare(a.order, b.order),
-			cmp.Compare(a.mark.Packet, b.mark.Packet),
-			cmp.Compare(a.event, b.event), // one packet may acknowledge a FIN and carry one: the ACK counts first
-		)
+	sortFew(steps, func(a, b step) bool {
+		switch {
+		case a.order != b.order:
+			return a.order < b.order
+		case a.mark.Packet != b.mark.Packet:
+			return a.mark.Packet < b.mark.Packet
+		default:
+			return a.event < b.event // one packet may acknowledge a FIN and carry one: the ACK counts first
+		}
 	})
 	return steps
 }
@@ -56,7 +53,7 @@ func (c *connection) steps(d segment.Direction) []step {
 // keepReceiptsInLine lets receipts keep the order of their packets: one that was postponed takes those behind it
 // along, but none beyond the segment that proves it.
 func keepReceiptsInLine(steps []step) {
-	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.mark.Packet, b.mark.Packet) })
+	sortFew(steps, func(a, b step) bool { return a.mark.Packet < b.mark.Packet })
 	latest := int64(0)
 	for i := range steps {
 		if s := &steps[i]; s.event.received() {

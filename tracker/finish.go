@@ -8,18 +8,27 @@ import (
 	"github.com/tcplife/tcplife/internal/segment"
 )
 
-// record states what became of c.
-func (c *connection) record(t *Tracker) *Connection {
+// scratch is what making a record needs beside it, kept from one record to the next.
+type scratch struct {
+	paths  [2]path
+	placed []placed
+}
+
+// record states in r what became of c.
+func (c *connection) record(t *Tracker, r *Connection) {
 	c.beginTeardown()
 	c.inferFin(t, segment.AtoB)
 	c.inferFin(t, segment.BtoA)
-	o := outcome{c: c, paths: [2]path{c.walk(t, segment.AtoB), c.walk(t, segment.BtoA)}}
-	r := &Connection{
-		Flow: c.flow, ClientIs: c.opener, Incarnation: c.incarnation, DirectionBy: c.directionBy, Path: c.path,
-		First: c.first, Last: c.last, FirstFile: c.firstFile, LastFile: c.lastFile, EndReason: c.reason, TraceEnd: c.cutAt, RTT: time.Duration(c.rtt),
-		Handshake: c.handshake, Transitions: o.merge(), Facts: c.facts, FactsDropped: c.factsDropped,
-		PreviousClosedAt: c.lastClosed,
+	o := outcome{c: c, paths: &t.scratch.paths}
+	for d := range o.paths {
+		c.walk(t, segment.Direction(d), &o.paths[d])
 	}
+	r.clear()
+	r.Flow, r.ClientIs, r.Incarnation, r.DirectionBy, r.Path = c.flow, c.opener, c.incarnation, c.directionBy, c.path
+	r.First, r.Last, r.FirstFile, r.LastFile = c.first, c.last, c.firstFile, c.lastFile
+	r.EndReason, r.TraceEnd, r.RTT, r.PreviousClosedAt = c.reason, c.cutAt, time.Duration(c.rtt), c.lastClosed
+	r.Handshake, r.FactsDropped = c.handshake, c.factsDropped
+	r.Transitions = o.merge(&t.scratch, r.Transitions)
 	r.Open = o.open()
 	r.Close, r.ClosedBy = o.close(r.Open)
 	if r.Close != CloseOpenAtEnd {
@@ -32,27 +41,34 @@ func (c *connection) record(t *Tracker) *Connection {
 	}
 	for d := range c.ends {
 		dir := segment.Direction(d)
-		r.Endpoints[c.role(dir)] = c.endpointRecord(dir, &o.paths[d])
+		c.endpointRecord(dir, &o.paths[d], &r.Endpoints[c.role(dir)])
 		r.RangesDropped += c.ends[d].stream.Dropped()
 	}
-	r.Facts = slices.DeleteFunc(r.Facts, func(f Fact) bool { // what looked like TIME_WAIT at the time was none in the end
-		return (f.Kind == FactTimeWaitReset || f.Kind == FactTimeWaitRestarted) && !o.paths[f.Role].timeWait.Held
-	})
-	for i := range r.Facts {
-		f := &r.Facts[i]
+	if len(c.facts) > 0 {
+		o.facts(r)
+	}
+}
+
+// facts completes what was noted: who it concerns, and in which states a RST met them.
+func (o *outcome) facts(r *Connection) {
+	c := o.c
+	for _, f := range c.facts {
+		if (f.Kind == FactTimeWaitReset || f.Kind == FactTimeWaitRestarted) && !o.paths[f.Role].timeWait.Held {
+			continue // what looked like TIME_WAIT at the time was none in the end
+		}
 		f.Role = c.role(segment.Direction(f.Role))
 		if f.Kind == FactRst {
 			f.Reset.Sender, f.Reset.Receiver = r.stateBefore(f.Role, f.Packet), r.stateBefore(f.Role.Peer(), f.Packet)
 		}
+		r.Facts = append(r.Facts, f)
 	}
 	slices.SortStableFunc(r.Facts, func(a, b Fact) int { return cmp.Compare(a.Packet, b.Packet) })
-	return r
 }
 
 // endpointRecord completes the totals of one end.
-func (c *connection) endpointRecord(d segment.Direction, p *path) Endpoint {
+func (c *connection) endpointRecord(d segment.Direction, p *path, s *Endpoint) {
 	e := &c.ends[d]
-	s := e.stats
+	*s = e.stats
 	s.State = p.state
 	if len(p.transitions) == 0 && p.initial == Listen {
 		s.State = Unknown // nobody has been heard of
@@ -71,32 +87,52 @@ func (c *connection) endpointRecord(d segment.Direction, p *path) Endpoint {
 		s.LastDataUnacked = uint64(max(e.oldestSent, int(e.fin.n)))
 	}
 	s.WindowZeroAtLast = e.closedAt.Seen()
-	return s
 }
 
-// merge puts the steps of both ends in one order.
-func (o *outcome) merge() []Transition {
-	type placed struct {
-		Transition
-		order int64
+// placed is a transition with its place in the order of both ends.
+type placed struct {
+	*Transition
+	order int64
+}
+
+func (p placed) before(o placed) bool {
+	switch {
+	case p.order != o.order:
+		return p.order < o.order
+	case p.At != o.At:
+		return p.At < o.At
+	default:
+		return p.Role < o.Role
 	}
-	all := make([]placed, 0, 12)
+}
+
+// merge appends the steps of both ends in one order.
+func (o *outcome) merge(sc *scratch, merged []Transition) []Transition {
+	all := sc.placed[:0]
 	for d := range o.paths {
-		for i, tr := range o.paths[d].transitions {
-			all = append(all, placed{tr, o.paths[d].orders[i]})
+		p := &o.paths[d]
+		for i := range p.transitions {
+			all = append(all, placed{&p.transitions[i], p.orders[i]})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b placed) int {
-		if d := cmp.Compare(a.order, b.order); d != 0 {
-			return d
-		}
-		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Role, b.Role))
-	})
-	merged := make([]Transition, len(all))
-	for i := range all {
-		merged[i] = all[i].Transition
+	sortFew(all, placed.before)
+	for _, p := range all {
+		merged = append(merged, *p.Transition)
 	}
+	sc.placed = all
 	return merged
+}
+
+// sortFew sorts a handful of values by insertion, equal ones staying as they are: they are nearly in order.
+func sortFew[T any](list []T, before func(a, b T) bool) {
+	for i := 1; i < len(list); i++ {
+		v := list[i]
+		j := i
+		for ; j > 0 && before(v, list[j-1]); j-- {
+			list[j] = list[j-1]
+		}
+		list[j] = v
+	}
 }
 
 // stateBefore is the state of role before the given packet had its effect.

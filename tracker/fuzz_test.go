@@ -49,12 +49,12 @@ func replay(segments []segment.Segment, takeEvery int) []*tracker.Connection {
 		t.Advance(segments[i].Time)
 		t.Observe(&segments[i])
 		if i%takeEvery == 0 {
-			records = append(records, t.Take()...)
+			records = append(records, tracker.Collect(t.Take())...)
 		}
 	}
 	for done := false; !done; {
 		done = t.Flush()
-		records = append(records, t.Take()...)
+		records = append(records, tracker.Collect(t.Take())...)
 	}
 	return records
 }

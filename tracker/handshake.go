@@ -32,7 +32,7 @@ func (c *connection) onSyn(t *Tracker, s *segment.Segment, x, y *endpoint) Note 
 			c.confirm() // whoever forges a SYN does not wait and repeat it
 		}
 	} else {
-		x.readSynOptions(s)
+		x.stats.readSynOptions(s)
 		x.at(SndSyn).set(m, observed)
 		if y.syn.n > 0 && y.synAck.n == 0 && x.synAck.n == 0 {
 			c.simultaneous = true
@@ -115,7 +115,7 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 			x.ackIgnored = true
 		}
 	} else {
-		x.readSynOptions(s)
+		x.stats.readSynOptions(s)
 		c.receivedSyn(s, m, x, y)
 	}
 	x.synAck.add(transmission{mark: m, tsVal: s.Options.TSVal, hasTS: s.Options.Has&segment.OptTimestamps != 0})
@@ -259,11 +259,11 @@ func (e *endpoint) answered(after int64) {
 }
 
 // readSynOptions takes what SYN and SYN-ACK negotiate.
-func (e *endpoint) readSynOptions(s *segment.Segment) {
+func (e *Endpoint) readSynOptions(s *segment.Segment) {
 	o := &s.Options
-	e.stats.ISNKnown, e.stats.ISN = true, uint32(s.Seq)
-	e.stats.HasMSS, e.stats.MSS = o.Has&segment.OptMSS != 0, o.MSS
-	e.stats.HasWindowScale, e.stats.WindowScale = o.Has&segment.OptWindowScale != 0, o.WindowScale
-	e.stats.SACKPermitted = o.Has&segment.OptSACKPermitted != 0
-	e.stats.Timestamps = o.Has&segment.OptTimestamps != 0
+	e.ISNKnown, e.ISN = true, uint32(s.Seq)
+	e.HasMSS, e.MSS = o.Has&segment.OptMSS != 0, o.MSS
+	e.HasWindowScale, e.WindowScale = o.Has&segment.OptWindowScale != 0, o.WindowScale
+	e.SACKPermitted = o.Has&segment.OptSACKPermitted != 0
+	e.Timestamps = o.Has&segment.OptTimestamps != 0
 }

@@ -1,34 +1,79 @@
 package tracker
 
-import "github.com/tcplife/tcplife/internal/segment"
-
 // history remembers how many connections of a 4-tuple have left the table, so that the next
-// one is numbered after them. It forgets the oldest beyond its size.
+// one is numbered after them. It knows flows by their hash, and forgets the oldest beyond its size.
 type history struct {
-	count map[segment.Flow]int
-	order []segment.Flow // a ring
-	next  int
+	hashes []uint64 // open addressing with linear probing; 0: free
+	counts []uint16 // saturating
+	order  []uint64 // a ring, in order of their coming
+	next   int
 }
 
-// maxHistory bounds the 4-tuples remembered: about 100 MB, reached after a million of them have closed.
+// maxHistory bounds the 4-tuples remembered: about 30 MB, reached after a million of them have closed.
 const maxHistory = 1 << 20
 
-// left records that connection number n of flow left.
-func (h *history) left(flow segment.Flow, n int) {
-	if h.count == nil {
-		h.count = make(map[segment.Flow]int)
+// left records that connection number n of the flow with this hash left.
+func (h *history) left(hash uint64, n int) {
+	hash |= 1 // never 0
+	if len(h.order) >= len(h.hashes)/4*3 && len(h.order) < maxHistory {
+		h.grow()
 	}
-	if _, known := h.count[flow]; !known {
+	i := h.find(hash)
+	if h.hashes[i] == 0 {
 		if len(h.order) < maxHistory {
-			h.order = append(h.order, flow)
+			h.order = append(h.order, hash)
 		} else {
-			delete(h.count, h.order[h.next])
-			h.order[h.next] = flow
+			h.forget(h.order[h.next])
+			h.order[h.next] = hash
 			h.next = (h.next + 1) % maxHistory
+			i = h.find(hash)
 		}
+		h.hashes[i] = hash
 	}
-	h.count[flow] = max(n, h.count[flow])
+	h.counts[i] = max(h.counts[i], uint16(min(n, 1<<16-1)))
 }
 
-// before returns how many connections of flow have left.
-func (h *history) before(flow segment.Flow) int { return h.count[flow] }
+// before returns how many connections of the flow with this hash have left.
+func (h *history) before(hash uint64) int {
+	if len(h.order) == 0 {
+		return 0
+	}
+	return int(h.counts[h.find(hash|1)])
+}
+
+// find returns the place of a hash, or the free one where it belongs. The upper bits choose
+// the place: the lower ones do so in the flow table.
+func (h *history) find(hash uint64) int {
+	mask := len(h.hashes) - 1
+	i := int(hash>>32) & mask
+	for h.hashes[i] != 0 && h.hashes[i] != hash {
+		i = (i + 1) & mask
+	}
+	return i
+}
+
+func (h *history) grow() {
+	old := *h
+	size := max(2*len(old.hashes), fewestSlots)
+	h.hashes, h.counts = make([]uint64, size), make([]uint16, size)
+	for i, hash := range old.hashes {
+		if hash != 0 {
+			j := h.find(hash)
+			h.hashes[j], h.counts[j] = hash, old.counts[i]
+		}
+	}
+}
+
+// forget removes a hash and moves up those behind it that would be found no more.
+func (h *history) forget(hash uint64) {
+	mask := len(h.hashes) - 1
+	i := h.find(hash)
+	for j := (i + 1) & mask; h.hashes[j] != 0; j = (j + 1) & mask {
+		home := int(h.hashes[j]>>32) & mask
+		if (j-home)&mask >= (j-i)&mask {
+			h.hashes[i], h.counts[i] = h.hashes[j], h.counts[j]
+			i = j
+		}
+	}
+	h.hashes[i], h.counts[i] = 0, 0
+}

@@ -6,21 +6,21 @@ import "github.com/tcplife/tcplife/internal/segment"
 // The same SYN again is the same connection; a SYN with another ISN is judged by
 // what it meets; all else goes to the incarnation whose numbers it fits
 // (R8). Idle alone never splits a connection.
-func (t *Tracker) incarnationFor(s *segment.Segment) *connection {
-	c := t.current(s)
+func (t *Tracker) incarnationFor(s *segment.Segment, hash uint64) *connection {
+	c := t.current(s, hash)
 	if c == nil {
-		return t.open(s, nil)
+		return t.open(s, nil, hash)
 	}
 	synOnly := s.Flags&(segment.SYN|segment.ACK|segment.RST) == segment.SYN
 	if synOnly {
-		return t.forSyn(c, s)
+		return t.forSyn(c, s, hash)
 	}
 	old := c.previous
 	if old == nil {
-		return t.revived(c, s)
+		return t.revived(c, s, hash)
 	}
 	if old.fits(s) && (!c.fits(s) || c.unanswered() && !c.answers(s)) {
-		t.learnFromOld(c, old, s)
+		t.learnFromOld(c, old, s, hash)
 		return old
 	}
 	return c
@@ -28,11 +28,11 @@ func (t *Tracker) incarnationFor(s *segment.Segment) *connection {
 
 // current returns the latest incarnation of the segment's 4-tuple, after letting
 // go of those whose time was over before the segment came.
-func (t *Tracker) current(s *segment.Segment) *connection {
-	c := t.flows[s.Flow]
+func (t *Tracker) current(s *segment.Segment, hash uint64) *connection {
+	c := t.latest(hash, &s.Flow)
 	for c != nil && c.deadline != 0 && s.Time > c.deadline && !(c.unanswered() && c.answers(s)) { // an answer is one, whatever a clock says
 		t.release(c, c.settledReason(), c.deadline)
-		c = t.flows[s.Flow]
+		c = t.latest(hash, &s.Flow)
 	}
 	if c != nil && c.previous != nil && c.previous.deadline != 0 && s.Time > c.previous.deadline {
 		t.release(c.previous, c.previous.settledReason(), c.previous.deadline)
@@ -41,7 +41,7 @@ func (t *Tracker) current(s *segment.Segment) *connection {
 }
 
 // forSyn judges a SYN without ACK.
-func (t *Tracker) forSyn(c *connection, s *segment.Segment) *connection {
+func (t *Tracker) forSyn(c *connection, s *segment.Segment, hash uint64) *connection {
 	x, y := &c.ends[s.Dir], &c.ends[s.Dir.Reverse()]
 	switch {
 	case x.based && s.Seq == x.base:
@@ -57,7 +57,7 @@ func (t *Tracker) forSyn(c *connection, s *segment.Segment) *connection {
 	alive := !closed && !c.onlySyns()
 	x.refused = markOf(s)
 	closedAt := c.closedAt()
-	n := t.open(s, c)
+	n := t.open(s, c, hash)
 	n.tentative = alive
 	n.lastClosed = closedAt
 	if c.onlySyns() && !c.over() {
@@ -93,11 +93,11 @@ func (c *connection) closedAt() int64 {
 
 // revived lets a new connection begin where a SYN-ACK cannot belong to the closed
 // one: its SYN was not captured.
-func (t *Tracker) revived(c *connection, s *segment.Segment) *connection {
+func (t *Tracker) revived(c *connection, s *segment.Segment, hash uint64) *connection {
 	if s.Flags&(segment.SYN|segment.ACK|segment.RST) != segment.SYN|segment.ACK || c.fits(s) || !c.over() {
 		return c
 	}
-	return t.open(s, c)
+	return t.open(s, c, hash)
 }
 
 // fitWithin is how far from the expected number a segment may lie and still
@@ -140,7 +140,7 @@ func (c *connection) answers(s *segment.Segment) bool {
 // one: a RST of the SYN's sender means that it has no such connection any more
 // (half-open recovery, RFC 9293 3.5.1); anything else of it, that the SYN was
 // not its own.
-func (t *Tracker) learnFromOld(c, old *connection, s *segment.Segment) {
+func (t *Tracker) learnFromOld(c, old *connection, s *segment.Segment, hash uint64) {
 	x := &c.ends[s.Dir]
 	if !x.has(SndSyn) {
 		return
@@ -155,7 +155,7 @@ func (t *Tracker) learnFromOld(c, old *connection, s *segment.Segment) {
 		return
 	}
 	if c.tentative && c.unanswered() && s.Time-c.first.At > old.roundTrip()/2 { // not merely overtaken by its SYN
-		t.absorb(c, old, s.Dir)
+		t.absorb(c, old, s.Dir, hash)
 	}
 }
 
@@ -173,7 +173,7 @@ func (c *connection) confirm() {
 }
 
 // absorb takes back a new connection whose SYN was none: blind, or a stray.
-func (t *Tracker) absorb(c, old *connection, d segment.Direction) {
+func (t *Tracker) absorb(c, old *connection, d segment.Direction, hash uint64) {
 	syn := &c.ends[d]
 	old.note(t, d, Fact{Kind: FactSynNewISN, Mark: syn.syn.first().mark})
 	e := &old.ends[d]
@@ -181,9 +181,9 @@ func (t *Tracker) absorb(c, old *connection, d segment.Direction) {
 	e.stats.DuplicatePackets += syn.stats.DuplicatePackets
 	e.stats.Bytes += syn.stats.Bytes
 	e.stats.Syn += syn.stats.Syn
-	c.gone = true
 	t.live--
-	t.flows[c.flow] = old
+	t.table.replace(uint32(hash), c.ref, old.ref)
+	t.free(c)
 }
 
 // inTimeWait reports whether an end of c is in TIME_WAIT as far as its milestones go.

@@ -82,7 +82,7 @@ func judge(w *reference.World, segments int, later time.Duration) []*tracker.Con
 	tr.Advance(end + later.Nanoseconds())
 	for !tr.Flush() {
 	}
-	return tr.Take()
+	return tracker.Collect(tr.Take())
 }
 
 // verdict is how far an output path agrees with the truth, best first.

@@ -5,7 +5,7 @@ import "github.com/tcplife/tcplife/internal/segment"
 // outcome puts a name to how a connection opened and ended, from the paths of its ends.
 type outcome struct {
 	c     *connection
-	paths [2]path // by segment.Direction
+	paths *[2]path // by segment.Direction
 }
 
 // into returns the first transition of an end that leads to one of states.

@@ -18,30 +18,35 @@ type path struct {
 	transitions    []Transition
 	orders         []int64 // place of each transition, for merging the two ends
 	timeWait       TimeWaitRecord
+
+	steps   [numEvents]step // what walk goes over
+	waiting []step
 }
 
 // waits reports whether an event that no arrow takes yet is offered again after
 // the next transition. A RST or a new incarnation acts at once or never.
 func (e Event) waits() bool { return e != SndRst && e != RcvRst && e != Replace }
 
-// walk derives the path of the end that sends in direction d from its milestones.
-func (c *connection) walk(t *Tracker, d segment.Direction) path {
-	steps := c.steps(d)
-	p := path{initial: c.initialState(d)}
+// walk derives the path p of the end that sends in direction d from its milestones.
+func (c *connection) walk(t *Tracker, d segment.Direction, p *path) {
+	p.initial = c.initialState(d)
 	p.state = p.initial
-	var waiting []step
-	for _, s := range steps {
-		c.expireTimeWait(&p, s.mark.At)
-		if !c.take(t, &p, d, s) {
+	p.transitions, p.orders, p.timeWait = p.transitions[:0], p.orders[:0], TimeWaitRecord{}
+	waiting := p.waiting[:0]
+	steps := c.steps(d, p.steps[:0])
+	for i := range steps {
+		s := &steps[i]
+		c.expireTimeWait(p, s.mark.At)
+		if !c.take(t, p, d, s) {
 			if s.event.waits() {
-				waiting = append(waiting, s)
+				waiting = append(waiting, *s)
 			}
 			continue
 		}
 		for i := 0; i < len(waiting); { // an arrow may be open now
 			w := waiting[i]
 			w.order, w.mark.At = s.order, max(w.mark.At, s.mark.At)
-			if c.take(t, &p, d, w) {
+			if c.take(t, p, d, &w) {
 				waiting = slices.Delete(waiting, i, i+1)
 				i = 0
 			} else {
@@ -49,8 +54,8 @@ func (c *connection) walk(t *Tracker, d segment.Direction) path {
 			}
 		}
 	}
-	c.expireTimeWait(&p, c.cutAt)
-	return p
+	p.waiting = waiting
+	c.expireTimeWait(p, c.cutAt)
 }
 
 // initialState is where an end stood before its first step.
@@ -69,7 +74,7 @@ func (c *connection) initialState(d segment.Direction) State {
 }
 
 // take follows the arrow of s, if there is one. It is the only place where a state changes.
-func (c *connection) take(t *Tracker, p *path, d segment.Direction, s step) bool {
+func (c *connection) take(t *Tracker, p *path, d segment.Direction, s *step) bool {
 	to, ok := next(p.state, s.event)
 	if !ok {
 		return false

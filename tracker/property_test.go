@@ -280,7 +280,7 @@ func sharded(segments []segment.Segment, shards uint64) (records []*tracker.Conn
 	for _, tr := range trackers {
 		for done := false; !done; {
 			done = tr.Flush()
-			records = append(records, tr.Take()...)
+			records = append(records, tracker.Collect(tr.Take())...)
 		}
 	}
 	return records

@@ -272,6 +272,18 @@ type Connection struct {
 	PreviousClosedAt int64  // Closed.At of the incarnation before, 0 if there was none
 }
 
+// Clone returns a copy that stays when the tracker goes on.
+func (c *Connection) Clone() *Connection {
+	clone := *c
+	clone.Transitions, clone.Facts = append([]Transition(nil), c.Transitions...), append([]Fact(nil), c.Facts...)
+	return &clone
+}
+
+// clear makes c an empty record that keeps what it allocated.
+func (c *Connection) clear() {
+	*c = Connection{Transitions: c.Transitions[:0], Facts: c.Facts[:0]}
+}
+
 // Client returns the client's address and port.
 func (c *Connection) Client() segment.Endpoint { return c.Flow.Sender(c.ClientIs) }
 

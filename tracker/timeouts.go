@@ -1,35 +1,58 @@
 package tracker
 
-import (
-	"container/heap"
-	"math"
-)
+import "math"
 
-// deadlines is a heap of connections that leave when their time comes. An entry
+// deadlines is a heap of full connections that leave when their time comes. An entry
 // may be early: a connection that was heard of since goes back into the heap. One whose time
 // moved forward has a second entry; only that at its queuedAt counts.
 type deadlines []deadline
 
 type deadline struct {
-	at int64
-	c  *connection
+	at     int64
+	packet uint64 // the connection's first: it decides between equal times
+	c      *connection
+	life   uint32 // the connection's, see connection.life
 }
 
-func (q deadlines) Len() int { return len(q) }
-func (q deadlines) Less(i, j int) bool {
-	if q[i].at != q[j].at {
-		return q[i].at < q[j].at
-	}
-	return q[i].c.first.Packet < q[j].c.first.Packet
+func (d *deadline) before(o *deadline) bool {
+	return d.at < o.at || d.at == o.at && d.packet < o.packet
 }
-func (q deadlines) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *deadlines) Push(x any)   { *q = append(*q, x.(deadline)) }
-func (q *deadlines) Pop() any {
-	old := *q
-	x := old[len(old)-1]
-	old[len(old)-1] = deadline{}
-	*q = old[:len(old)-1]
-	return x
+
+func (q *deadlines) push(d deadline) {
+	h := append(*q, d)
+	i := len(h) - 1
+	for i > 0 {
+		parent := (i - 1) / 2
+		if !d.before(&h[parent]) {
+			break
+		}
+		h[i] = h[parent]
+		i = parent
+	}
+	h[i] = d
+	*q = h
+}
+
+func (q *deadlines) pop() deadline {
+	h := *q
+	first, n := h[0], len(h)-1
+	last := h[n]
+	h[n] = deadline{}
+	h = h[:n]
+	for i := 0; n > 0; {
+		child := 2*i + 1
+		if child+1 < n && h[child+1].before(&h[child]) {
+			child++
+		}
+		if child >= n || !h[child].before(&last) {
+			h[i] = last
+			break
+		}
+		h[i] = h[child]
+		i = child
+	}
+	*q = h
+	return first
 }
 
 // schedule sets when c can say nothing more, from what it is now. A connection
@@ -53,20 +76,71 @@ func (t *Tracker) schedule(c *connection) {
 	t.enqueue(c)
 }
 
-// pop takes the first entry. It is void if its connection left, waits for more, or has another entry.
+func (t *Tracker) enqueue(c *connection) {
+	if c.deadline != 0 && (c.queuedAt == 0 || c.deadline < c.queuedAt) && !c.gone && !t.flushing {
+		c.queuedAt = c.deadline
+		t.queue.push(deadline{at: c.deadline, packet: c.first.Packet, c: c, life: c.life})
+		t.soon(c.deadline)
+	}
+}
+
+// pop takes the first of the deadlines. It is void if its connection left, waits for more, or has another entry.
 func (t *Tracker) pop() (c *connection, valid bool) {
-	d := heap.Pop(&t.queue).(deadline)
-	if d.c.gone || d.at != d.c.queuedAt {
+	d := t.queue.pop()
+	if d.life != d.c.life || d.c.gone || d.at != d.c.queuedAt {
 		return nil, false
 	}
 	d.c.queuedAt = 0
 	return d.c, d.c.deadline != 0
 }
 
-func (t *Tracker) enqueue(c *connection) {
-	if c.deadline != 0 && (c.queuedAt == 0 || c.deadline < c.queuedAt) && !c.gone && t.rest == nil {
-		c.queuedAt = c.deadline
-		heap.Push(&t.queue, deadline{at: c.deadline, c: c})
+// soon notes that something may leave at this time.
+func (t *Tracker) soon(at int64) { t.due = min(t.due, at) }
+
+// Advance tells the tracker that the trace has reached a time, in nanoseconds since
+// 1970 UTC, and lets records leave whose time has come. Its first call, if it comes before any segment, says
+// when the trace began: trackers that share a trace get the time of its first packet that way.
+func (t *Tracker) Advance(now int64) {
+	t.begin(now)
+	t.now = max(t.now, now)
+	if t.now >= t.due {
+		t.expire()
+	}
+}
+
+// expire lets go of all whose time has come.
+func (t *Tracker) expire() {
+	attempt := t.cfg.Attempt.Nanoseconds()
+	t.due = math.MaxInt64
+	for t.embryos.first != 0 {
+		at := t.embryos.slab.at(t.embryos.first-1).at.time() + attempt
+		if at > t.now {
+			t.soon(at)
+			break
+		}
+		t.letGo(EndAttempt, at)
+	}
+	for t.half.first != 0 {
+		at := t.plains.at(t.half.first-1).heardAt() + attempt
+		if at > t.now {
+			t.soon(at)
+			break
+		}
+		t.leave(t.half.first-1, EndAttempt, at)
+	}
+	for len(t.queue) > 0 {
+		at := t.queue[0].at
+		if at > t.now {
+			t.soon(at)
+			break
+		}
+		switch c, valid := t.pop(); {
+		case !valid:
+		case c.deadline > at:
+			t.enqueue(c) // it was heard of since
+		default:
+			t.release(c, c.settledReason(), c.deadline)
+		}
 	}
 }
 
@@ -80,64 +154,4 @@ func (c *connection) settledReason() EndReason {
 		return EndAttempt
 	}
 	return EndSettled
-}
-
-// clock is the second-chance queue of all connections, in order of their coming:
-// the hand passes over those heard of since it last came by.
-type clock struct {
-	queue []clockEntry
-	head  int
-}
-
-type clockEntry struct {
-	c    *connection
-	seen uint64 // its last packet when the hand came by
-}
-
-// add appends c, and forgets connections that left once they are the larger part.
-func (k *clock) add(c *connection, live int) {
-	if len(k.queue)-k.head > 2*live+1024 || k.head > len(k.queue)/2+1024 {
-		n := 0
-		for _, e := range k.queue[k.head:] {
-			if !e.c.gone {
-				k.queue[n] = e
-				n++
-			}
-		}
-		clear(k.queue[n:])
-		k.queue, k.head = k.queue[:n], 0
-	}
-	k.queue = append(k.queue, clockEntry{c: c})
-}
-
-// makeRoom sees to it that one more connection fits. keep is not chosen.
-func (t *Tracker) makeRoom(keep *connection) {
-	if t.live < t.cfg.MaxConnections {
-		return
-	}
-	if syn, _, ok := t.embryos.expired(math.MaxInt64); ok { // the attempts first: they are what a flood makes
-		t.release(t.hatch(&syn), EndEvicted, t.now)
-		return
-	}
-	for len(t.queue) > 0 { // closed ones and dead attempts first: they have said it all
-		c, valid := t.pop()
-		if !valid {
-			continue
-		}
-		t.release(c, EndEvicted, t.now)
-		return
-	}
-	for t.clock.head < len(t.clock.queue) {
-		e := t.clock.queue[t.clock.head]
-		t.clock.queue[t.clock.head] = clockEntry{}
-		t.clock.head++
-		switch {
-		case e.c.gone:
-		case e.c == keep, e.c.last.Packet != e.seen: // heard of since, or the hand's first visit
-			t.clock.queue = append(t.clock.queue, clockEntry{c: e.c, seen: e.c.last.Packet})
-		default:
-			t.release(e.c, EndEvicted, t.now)
-			return
-		}
-	}
 }

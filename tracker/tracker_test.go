@@ -69,7 +69,7 @@ func TestMoreThanFourGigabytes(t *testing.T) {
 	for !tr.Flush() {
 		continue
 	}
-	c := tr.Take()[0]
+	c := tracker.Collect(tr.Take())[0]
 	if got, want := c.Endpoints[tracker.Client].StreamBytes, uint64(1000+segments<<20); got != want {
 		t.Errorf("%d octets of the stream, want %d", got, want)
 	}
@@ -92,7 +92,7 @@ func TestTheTableIsBounded(t *testing.T) {
 			x.Time += int64(i) * 1_000_000_000
 			tr.Observe(&x)
 		}
-		records += len(tr.Take())
+		records += len(tracker.Collect(tr.Take()))
 	}
 	if records != 900 || tr.Summary().Evicted != 900 {
 		t.Errorf("%d records before the end, %d counted as evicted; want 900 of 1000", records, tr.Summary().Evicted)
@@ -127,7 +127,7 @@ func TestAThirdConnectionOfATupleIsTheThird(t *testing.T) {
 	for !tr.Flush() {
 		continue
 	}
-	for _, c := range tr.Take() {
+	for c := range tr.Take() {
 		got = append(got, c.Incarnation)
 	}
 	if len(got) != 3 || got[0] != 1 || got[1] != 2 || got[2] != 3 {
@@ -161,7 +161,7 @@ func TestAnEndpointThatTalksToItself(t *testing.T) {
 	for !tr.Flush() {
 		continue
 	}
-	records := tr.Take()
+	records := tracker.Collect(tr.Take())
 	if len(records) != 1 {
 		t.Fatalf("%d connections, want one", len(records))
 	}

@@ -73,8 +73,8 @@ func Run(ctx context.Context, src Source, t *tracker.Tracker, emit func(*tracker
 
 // deliver hands on what has ended by now.
 func deliver(t *tracker.Tracker, emit func(*tracker.Connection) error) error {
-	for _, c := range t.Take() {
-		if err := emit(c); err != nil {
+	for c := range t.Take() {
+		if err := emit(c.Clone()); err != nil {
 			return err
 		}
 	}

@@ -110,7 +110,7 @@ func play(conv *script.Conversation) *played {
 	tr.Advance(conv.End())
 	for !tr.Flush() {
 	}
-	p.records = tr.Take()
+	p.records = tracker.Collect(tr.Take())
 	slices.SortStableFunc(p.records, func(a, b *tracker.Connection) int { return int(a.First.Packet) - int(b.First.Packet) })
 	judge := anomaly.New(anomaly.DefaultThresholds())
 	for _, r := range p.records {

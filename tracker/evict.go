@@ -1,0 +1,54 @@
+package tracker
+
+// makeRoom sees to it that one more connection fits. keep is not chosen.
+func (t *Tracker) makeRoom(keep *connection) {
+	if t.live < t.cfg.MaxConnections || t.flushing {
+		return
+	}
+	if t.embryos.first != 0 { // the attempts first: they are what a flood makes
+		t.letGo(EndEvicted, t.now)
+		return
+	}
+	if t.half.first != 0 && (len(t.queue) == 0 || t.plains.at(t.half.first-1).heardAt()+t.cfg.Attempt.Nanoseconds() < t.queue[0].at) {
+		t.leave(t.half.first-1, EndEvicted, t.now)
+		return
+	}
+	for len(t.queue) > 0 { // then closed ones and dead attempts: they have said it all
+		if c, valid := t.pop(); valid {
+			t.release(c, EndEvicted, t.now)
+			return
+		}
+	}
+	t.evictIdle(keep)
+}
+
+// evictIdle lets the hand of a clock go round over all places: it passes over those heard of since
+// it last came by.
+func (t *Tracker) evictIdle(keep *connection) {
+	for range 2*(int(t.plains.next)+len(t.fulls)) + 1 {
+		if t.hand >= int(t.plains.next)+len(t.fulls) {
+			t.hand = 0
+		}
+		at := t.hand
+		t.hand++
+		if at < int(t.plains.next) {
+			switch p := t.plains.at(uint32(at)); {
+			case p.bits&inUse == 0:
+			case p.bits&heard != 0:
+				p.bits &^= heard
+			default:
+				t.leave(uint32(at), EndEvicted, t.now)
+				return
+			}
+			continue
+		}
+		switch c := t.fulls[at-int(t.plains.next)]; {
+		case c.gone, c == keep:
+		case c.heard:
+			c.heard = false
+		default:
+			t.release(c, EndEvicted, t.now)
+			return
+		}
+	}
+}

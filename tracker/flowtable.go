@@ -1,0 +1,123 @@
+package tracker
+
+import (
+	"hash/maphash"
+	"unsafe"
+
+	"github.com/tcplife/tcplife/internal/segment"
+)
+
+// seed keys the hash of flows, anew in each process: who floods a table with 4-tuples of their choosing
+// cannot know which of them collide.
+var seed = maphash.MakeSeed()
+
+// Hash returns the hash by which trackers find a flow. Its upper half serves to share flows
+// among trackers, its lower half to find them within one. It differs from process to process.
+func Hash(f *segment.Flow) uint64 {
+	// A Flow is 36 octets without padding (TestHashCoversTheFlow).
+	return maphash.Bytes(seed, unsafe.Slice((*byte)(unsafe.Pointer(f)), unsafe.Sizeof(*f)))
+}
+
+// ref names a connection of the table: its form and its place among those of that form.
+type ref uint32
+
+// form is how much is kept of a connection.
+type form uint8
+
+// The forms, in the order in which a connection goes through them.
+const (
+	nowhere form = iota // no such connection
+	lone                // an embryo: one SYN and nothing else
+	plain               // a plainConn: whatever happened was ordinary
+	full                // a connection, that can tell more
+)
+
+const placeBits = 30
+
+func refTo(f form, place uint32) ref { return ref(f)<<placeBits | ref(place) }
+func (r ref) form() form             { return form(r >> placeBits) }
+func (r ref) place() uint32          { return uint32(r & (1<<placeBits - 1)) }
+
+// slot is one place of the table. Its hash is that of the flow, so that the table
+// grows and closes its gaps without a look at the connections.
+type slot struct {
+	hash uint32
+	ref  ref // 0: the slot is free
+}
+
+// flowTable finds the latest connection of a flow by open addressing with linear probing. It is at
+// most seven eighths full.
+type flowTable struct {
+	slots []slot // a power of two of them
+	used  int
+}
+
+const fewestSlots = 1 << 6
+
+func newFlowTable() flowTable { return flowTable{slots: make([]slot, fewestSlots)} }
+
+func (t *flowTable) mask() uint32 { return uint32(len(t.slots) - 1) }
+
+// add enters a flow that is not in the table.
+func (t *flowTable) add(hash uint32, r ref) {
+	if t.used >= len(t.slots)/8*7 {
+		t.grow()
+	}
+	t.used++
+	t.put(hash, r)
+}
+
+func (t *flowTable) put(hash uint32, r ref) {
+	mask := t.mask()
+	i := hash & mask
+	for t.slots[i].ref != 0 {
+		i = (i + 1) & mask
+	}
+	t.slots[i] = slot{hash, r}
+}
+
+func (t *flowTable) grow() {
+	old := t.slots
+	t.slots = make([]slot, 2*len(old))
+	for _, s := range old {
+		if s.ref != 0 {
+			t.put(s.hash, s.ref)
+		}
+	}
+}
+
+// place returns the slot that holds r.
+func (t *flowTable) place(hash uint32, r ref) (i uint32, ok bool) {
+	mask := t.mask()
+	for i = hash & mask; t.slots[i].ref != r; i = (i + 1) & mask {
+		if t.slots[i].ref == 0 {
+			return 0, false
+		}
+	}
+	return i, true
+}
+
+// replace puts another connection of the same flow in the place of old.
+func (t *flowTable) replace(hash uint32, old, r ref) {
+	if i, ok := t.place(hash, old); ok {
+		t.slots[i].ref = r
+	}
+}
+
+// remove takes r out, and moves up those behind it that would be found no more.
+func (t *flowTable) remove(hash uint32, r ref) {
+	i, ok := t.place(hash, r)
+	if !ok {
+		return
+	}
+	t.used--
+	mask := t.mask()
+	for j := (i + 1) & mask; t.slots[j].ref != 0; j = (j + 1) & mask {
+		home := t.slots[j].hash & mask
+		if (j-home)&mask >= (j-i)&mask { // its own place is not behind the gap
+			t.slots[i] = t.slots[j]
+			i = j
+		}
+	}
+	t.slots[i] = slot{}
+}

@@ -1,0 +1,132 @@
+package tracker_test
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/tracker"
+)
+
+// replayed is all that a tracker tells of a trace.
+type replayed struct {
+	records  []*tracker.Connection
+	verdicts []tracker.Verdict
+	sum      tracker.Summary
+}
+
+func replayOn(t *tracker.Tracker, segments []segment.Segment) (r replayed) {
+	for i := range segments {
+		t.Advance(segments[i].Time)
+		r.verdicts = append(r.verdicts, t.Observe(&segments[i]))
+		r.records = append(r.records, tracker.Collect(t.Take())...)
+	}
+	for done := false; !done; {
+		done = t.Flush()
+		r.records = append(r.records, tracker.Collect(t.Take())...)
+	}
+	r.sum = t.Summary()
+	return r
+}
+
+// formsAgree replays segments with and without the small forms.
+func formsAgree(t *testing.T, what string, segments []segment.Segment) {
+	t.Helper()
+	got := replayOn(tracker.New(tracker.DefaultConfig()), segments)
+	want := replayOn(tracker.NewWithoutSmallForms(tracker.DefaultConfig()), segments)
+	switch {
+	case !reflect.DeepEqual(got.verdicts, want.verdicts):
+		t.Errorf("%s: verdicts %v, want %v", what, got.verdicts, want.verdicts)
+	case got.sum != want.sum:
+		t.Errorf("%s: %+v, want %+v", what, got.sum, want.sum)
+	case len(got.records) != len(want.records):
+		t.Errorf("%s: %d records, want %d", what, len(got.records), len(want.records))
+	default:
+		for i, c := range got.records {
+			if !reflect.DeepEqual(c, want.records[i]) {
+				t.Errorf("%s: record %d is\n%+v\nwant\n%+v", what, i, c, want.records[i])
+				return
+			}
+		}
+	}
+}
+
+// TestPlainChangesNothing: a connection that was kept in a small form for as long as it was ordinary tells what it would
+// have told had it had the full form from the start.
+func TestPlainChangesNothing(t *testing.T) {
+	for _, c := range append(conversations(t), captures(t)...) {
+		t.Run(c.name, func(t *testing.T) {
+			formsAgree(t, "as it was", c.segments)
+			if len(c.segments) == 0 || len(c.segments) > 60 {
+				return
+			}
+			reorderings(c.segments, func(what string, segments []segment.Segment) { formsAgree(t, what, segments) })
+			for cut := range c.segments {
+				formsAgree(t, "cut short", c.segments[:cut])
+			}
+			for seed := range uint64(60) {
+				formsAgree(t, "disturbed", disturbed(c.segments, rand.New(rand.NewPCG(seed, 1))))
+			}
+		})
+	}
+}
+
+// disturbed changes what small forms keep in fewer bits than the segment has: moments, sizes, windows, flags, options.
+func disturbed(segments []segment.Segment, r *rand.Rand) []segment.Segment {
+	out := slices.Clone(segments)
+	for range 1 + r.IntN(3) {
+		i := r.IntN(len(out))
+		s := &out[i]
+		switch r.IntN(12) {
+		case 0: // the trace stands still for long
+			gap := []int64{1 << 31, 1 << 32, 1 << 33, 200e9, 1 << 46, 1 << 48}[r.IntN(6)]
+			for j := i; j < len(out); j++ {
+				out[j].Time += gap
+			}
+		case 1:
+			s.Time -= []int64{1, 1e6, 1e9, 1 << 33}[r.IntN(4)]
+		case 2:
+			gap := []uint64{1 << 31, 1 << 32, 1 << 33, 1 << 49}[r.IntN(4)]
+			for j := i; j < len(out); j++ {
+				out[j].Number += gap
+			}
+		case 3:
+			s.File = []uint32{1, 1 << 15, 1 << 16, 1<<32 - 1}[r.IntN(4)]
+		case 4:
+			s.VLAN = [2]uint16{uint16(r.IntN(3)), uint16(r.IntN(2))}
+		case 5:
+			s.Checksum = segment.Checksum(r.IntN(3))
+		case 6:
+			s.Window = []uint16{0, 1, 65535}[r.IntN(3)]
+		case 7:
+			s.Options.Has ^= []segment.OptionSet{segment.OptTimestamps, segment.OptCut, segment.OptWindowScale, segment.OptMSS}[r.IntN(4)]
+			s.Options.TSVal, s.Options.TSEcr = r.Uint32(), r.Uint32()
+		case 8:
+			s.IPID, s.HasIPID = uint16(r.IntN(2)), r.IntN(2) == 0
+		case 9:
+			s.PayloadLen = []uint32{0, 1, 1 << 16, 1 << 29, 1 << 30}[r.IntN(5)]
+			s.IPLen = s.PayloadLen + 40
+		case 10:
+			s.Flags ^= []segment.Flags{segment.PSH, segment.ACK, segment.FIN, segment.RST, segment.SYN, segment.AE}[r.IntN(6)]
+		case 11:
+			s.Ack, s.Seq = s.Ack.Add(uint32(r.IntN(3))).Back(1), s.Seq.Add(uint32(r.IntN(3))).Back(1)
+		}
+	}
+	return out
+}
+
+// TestSizesOfForms: what a flood and a million connections cost.
+func TestSizesOfForms(t *testing.T) {
+	if tracker.SizeOfEmbryo > 84 || tracker.SizeOfPlain > 240 {
+		t.Errorf("an embryo takes %d octets, a plain connection %d; want at most 84 and 240", tracker.SizeOfEmbryo, tracker.SizeOfPlain)
+	}
+}
+
+// TestHashCoversTheFlow: no octet of a Flow is padding, whose value would be left to chance.
+func TestHashCoversTheFlow(t *testing.T) {
+	if tracker.SizeOfFlow != tracker.OctetsOfFlow {
+		t.Errorf("a flow takes %d octets, its fields %d", tracker.SizeOfFlow, tracker.OctetsOfFlow)
+	}
+}

@@ -1,0 +1,357 @@
+package tracker
+
+import (
+	"math"
+
+	"github.com/tcplife/tcplife/internal/segment"
+)
+
+// plainConn is a connection in whose life nothing but the ordinary has happened: a SYN, the SYN-ACK that answers it, the ACK of
+// that, then data in order and their acknowledgements, nothing twice, nothing missing, no window closed. It
+// holds all that the rules (handshake.go, ack.go, apply.go) would have made of the same segments and no more, in
+// 240 octets instead of some two thousand: most connections of a busy trace are such at any moment. At the
+// first segment that is not ordinary it becomes a full connection (expand.go). TestPlainChangesNothing
+// holds the two against each other.
+type plainConn struct {
+	flow        segment.Flow
+	firstAt     wideTime
+	firstNumber [2]uint32
+	synAck, ack since // the answer to the SYN, and the handshake's ACK
+	ends        [2]plainEnd
+	latest      uint32 // thread.latest
+	firstFile   uint16
+	lastFile    uint16
+	vlan        uint16
+	incarnation uint8
+	bits        plainBits
+}
+
+// since is a moment of the handshake, counted from the SYN: packets and nanoseconds.
+type since struct{ packets, time uint32 }
+
+// later is a moment, counted from the SYN: packets, and nanoseconds in 48 bits with a sign, which is 39 hours.
+type later struct {
+	packets uint32
+	low     uint32
+	high    int16
+}
+
+// moment names one of those that each end keeps.
+type moment uint8
+
+const (
+	atLast     moment = iota // its last segment
+	atAck                    // rcvNxtAt
+	atData                   // newDataAt, if there were data
+	numMoments = iota
+)
+
+func (e *plainEnd) at(m moment) later {
+	return later{packets: e.packetsAt[m], low: e.lowAt[m], high: e.highAt[m]}
+}
+
+func (e *plainEnd) set(m moment, l later) {
+	e.packetsAt[m], e.lowAt[m], e.highAt[m] = l.packets, l.low, l.high
+}
+
+// plainEnd is one end of a plainConn: what it sent.
+type plainEnd struct {
+	isn         uint32
+	nxtLow      uint32 // endpoint.sndNxt
+	nxtHigh     uint16
+	window      uint16 // the last one, unscaled
+	unacked     uint32 // sndNxt - sndUna
+	maxWnd      uint32
+	tsVal       uint32 // tsLast; until it sent anything but its SYN or SYN-ACK the timestamp of that
+	packets     uint32
+	headers     uint32 // octets of IP packets that are no payload
+	good        uint32 // checksums
+	ackedBefore uint32 // how far its highest acknowledgement lies above the one before
+	turnaround  uint32
+	packetsAt   [numMoments]uint32 // the moments it keeps, see later
+	lowAt       [numMoments]uint32
+	highAt      [numMoments]int16
+	mss         uint16
+	shift, ttl  uint8
+	cut         uint8 // segments whose options were cut
+	bits        endBits
+}
+
+type plainBits uint8
+
+const (
+	openerIsB   plainBits = 1 << iota
+	established           // the handshake's ACK passed
+	taken                 // the server sent what it cannot have sent in SYN_RCVD
+	latestFromB           // thread.from
+	heard                 // since the hand came by (evict.go)
+	inUse
+	oneData  // one data segment passed
+	moreData // several did
+)
+
+type endBits uint8
+
+const (
+	sentTimestamp  endBits = 1 << iota // tsSeen
+	hasMSS                             // in its SYN or SYN-ACK, as the next three
+	hasWindowScale                     //
+	sackPermitted
+	timestamps
+)
+
+func (p *plainConn) opener() segment.Direction { return segment.Direction(p.bits & openerIsB) }
+
+func (p *plainConn) number() uint64 { return uint64(p.firstNumber[0]) | uint64(p.firstNumber[1])<<32 }
+
+func (p *plainConn) thread() thread {
+	t := thread{latest: p.latest}
+	if p.bits&latestFromB != 0 {
+		t.from = segment.BtoA
+	}
+	return t
+}
+
+func (p *plainConn) setThread(t thread) {
+	p.latest = t.latest
+	p.bits &^= latestFromB
+	if t.from == segment.BtoA {
+		p.bits |= latestFromB
+	}
+}
+
+func (e *plainEnd) nxt() int64 { return int64(e.nxtHigh)<<32 | int64(e.nxtLow) }
+
+func (e *plainEnd) advance(n uint32) {
+	nxt := uint64(e.nxt()) + uint64(n)
+	e.nxtLow, e.nxtHigh = uint32(nxt), uint16(nxt>>32)
+}
+
+// hasData reports whether octets passed beyond the SYN.
+func (e *plainEnd) hasData() bool { return e.nxtLow != 1 || e.nxtHigh != 0 }
+
+func (p *plainConn) mark(l later) Mark {
+	return Mark{Packet: p.number() + uint64(l.packets), At: p.firstAt.time() + l.time()}
+}
+
+func (l later) time() int64 { return int64(l.high)<<32 | int64(l.low) }
+
+// later counts a segment's moment from the SYN; ok is false if it is too far away.
+func (p *plainConn) later(s *segment.Segment) (l later, ok bool) {
+	packets, at := s.Number-p.number(), s.Time-p.firstAt.time()
+	l = later{packets: uint32(packets), low: uint32(at), high: int16(at >> 32)}
+	return l, packets <= math.MaxUint32 && l.time() == at
+}
+
+// answer makes of an embryo and the SYN-ACK that answers it a plainConn, if both are ordinary.
+func (t *Tracker) answer(r ref, s *segment.Segment, hash uint64) bool {
+	e := t.embryos.slab.at(r.place())
+	passed, between := s.Time-e.at.time(), s.Number-e.number.number()
+	if s.Flags&(segment.SYN|segment.ACK|segment.RST|segment.FIN) != segment.SYN|segment.ACK || s.Dir == e.dir() ||
+		uint32(s.Ack) != e.seq+1 || s.PayloadLen != 0 || s.Checksum == segment.ChecksumBad || e.checksum() == segment.ChecksumBad ||
+		passed < 0 || passed > min(math.MaxUint32, t.cfg.Attempt.Nanoseconds()) || between > math.MaxUint32 ||
+		s.File > math.MaxUint16 || !t.half.takes(t, s.Time) {
+		return false
+	}
+	incarnation := 1 + t.past.before(hash)
+	if incarnation > math.MaxUint8 {
+		return false
+	}
+	syn := e.syn()
+	t.embryos.unlink(e)
+	t.embryos.slab.give(r.place())
+	place, p := t.plains.take()
+	*p = plainConn{
+		flow: syn.Flow, firstAt: narrowTime(syn.Time), firstNumber: [2]uint32{uint32(syn.Number), uint32(syn.Number >> 32)},
+		synAck: since{uint32(between), uint32(passed)}, firstFile: uint16(syn.File), lastFile: uint16(s.File), vlan: syn.VLAN[0],
+		incarnation: uint8(incarnation), bits: inUse | heard | plainBits(syn.Dir),
+	}
+	x, y := &p.ends[syn.Dir], &p.ends[s.Dir]
+	x.open(&syn)
+	y.open(s)
+	y.unacked, y.ackedBefore = 1, 1
+	passedBy, _ := p.later(s)
+	y.set(atLast, passedBy)
+	y.set(atAck, passedBy)
+	var th thread
+	t.journal.remember(&th, &syn)
+	t.journal.seenBefore(&th, s)
+	p.setThread(th)
+	t.table.replace(uint32(hash), r, refTo(plain, place))
+	t.half.add(t, place)
+	return true
+}
+
+// open takes the SYN or SYN-ACK of e.
+func (e *plainEnd) open(s *segment.Segment) {
+	o := &s.Options
+	*e = plainEnd{
+		isn: uint32(s.Seq), nxtLow: 1, window: s.Window, maxWnd: uint32(s.Window), tsVal: o.TSVal, packets: 1, headers: s.IPLen,
+		mss: o.MSS, shift: o.WindowScale, ttl: s.TTL,
+	}
+	for _, b := range [...]struct {
+		option segment.OptionSet
+		bit    endBits
+	}{
+		{segment.OptMSS, hasMSS}, {segment.OptWindowScale, hasWindowScale},
+		{segment.OptSACKPermitted, sackPermitted}, {segment.OptTimestamps, timestamps},
+	} {
+		if o.Has&b.option != 0 {
+			e.bits |= b.bit
+		}
+	}
+	if o.Has&segment.OptCut != 0 {
+		e.cut++
+	}
+	if s.Checksum == segment.ChecksumGood {
+		e.good++
+	}
+}
+
+// scale is endpoint.scale for a segment behind the handshake.
+func (e *plainEnd) scale(window uint16, peer *plainEnd) uint32 {
+	if e.bits&peer.bits&hasWindowScale != 0 {
+		return uint32(window) << min(e.shift, 14)
+	}
+	return uint32(window)
+}
+
+// mostUnacked bounds what is outstanding: no window is larger (RFC 7323 2.3).
+const mostUnacked = 1 << 30
+
+// take takes a segment if it is ordinary, and changes nothing otherwise. Behind each test stands the rule that
+// would have more to say.
+func (t *Tracker) take(p *plainConn, place uint32, s *segment.Segment) bool {
+	x, y := &p.ends[s.Dir&1], &p.ends[s.Dir&1^1]
+	nxt := x.nxtLow // the position's lower half
+	now, ok := p.later(s)
+	acks := uint32(s.Ack) - (y.isn + y.nxtLow - y.unacked) // how much it acknowledges newly
+	hasTS := s.Options.Has&segment.OptTimestamps != 0
+	switch {
+	case s.Flags&(segment.SYN|segment.FIN|segment.RST|segment.ACK) != segment.ACK, // handshake, close, reset
+		uint32(s.Seq) != x.isn+nxt, // sent before, out of order, a probe
+		acks > y.unacked,           // acknowledges what was not seen, or less than before
+		s.Window == 0,              // closes the window
+		s.Checksum == segment.ChecksumBad,
+		hasTS && x.bits&sentTimestamp != 0 && int32(s.Options.TSVal-x.tsVal) < 0, // stale
+		!ok, s.File > math.MaxUint16,
+		s.PayloadLen > mostUnacked-min(x.unacked, mostUnacked), s.IPLen < s.PayloadLen,
+		x.packets == math.MaxUint32, x.headers > math.MaxUint32-(s.IPLen-s.PayloadLen), x.nxtHigh == math.MaxUint16,
+		x.cut == math.MaxUint8:
+		return false
+	}
+	answered := int64(-1) // how long the answer to all that y sent took
+	if acks > 0 && acks == y.unacked && y.hasData() {
+		answered = now.time() - y.at(atData).time()
+	}
+	if x.turnaround == 0 && answered > math.MaxUint32 || p.bits&established == 0 && !t.establish(p, place, s, acks) {
+		return false
+	}
+
+	th := p.thread()
+	if s.PayloadLen == 0 && acks == 0 { // else it is the first of its kind
+		if t.journal.seenBefore(&th, s) {
+			return false
+		}
+	} else {
+		t.journal.remember(&th, s)
+	}
+	p.setThread(th)
+	p.lastFile = uint16(s.File)
+	p.bits |= heard
+	x.set(atLast, now)
+	x.packets++
+	x.headers += s.IPLen - s.PayloadLen
+	if s.Options.Has&segment.OptCut != 0 {
+		x.cut++
+	}
+	if s.Checksum == segment.ChecksumGood {
+		x.good++
+	}
+	if s.PayloadLen > 0 {
+		x.advance(s.PayloadLen)
+		x.unacked += s.PayloadLen
+		x.set(atData, now)
+		if p.bits&oneData != 0 {
+			p.bits |= moreData
+		}
+		p.bits |= oneData
+	}
+	if acks > 0 {
+		y.unacked -= acks
+		x.answered(answered)
+		x.set(atAck, now)
+		x.ackedBefore = acks
+	}
+	if p.bits&taken == 0 && s.Dir != p.opener() && (s.PayloadLen > 0 || y.nxt()-int64(y.unacked) > 1 || nxt != 1) {
+		p.bits |= taken
+	}
+	x.window = s.Window
+	x.maxWnd = max(x.maxWnd, x.scale(s.Window, y))
+	if hasTS {
+		x.tsVal = s.Options.TSVal
+		x.bits |= sentTimestamp
+	}
+	return true
+}
+
+// establish takes the handshake's ACK, or whatever the client sends first.
+func (t *Tracker) establish(p *plainConn, place uint32, s *segment.Segment, acks uint32) bool {
+	passed, between := s.Time-p.firstAt.time(), s.Number-p.number()
+	if s.Dir != p.opener() || acks != 1 || passed < int64(p.synAck.time) || passed > math.MaxUint32 || between > math.MaxUint32 || s.Time > p.heardAt()+t.cfg.Attempt.Nanoseconds() {
+		return false
+	}
+	t.half.remove(t, place)
+	p.bits |= established
+	p.ack = since{uint32(between), uint32(passed)}
+	p.ends[s.Dir].turnaround = p.ack.time - p.synAck.time
+	p.ends[s.Dir.Reverse()].turnaround = p.synAck.time
+	return true
+}
+
+// answered is endpoint.answered; a negative time is none.
+func (e *plainEnd) answered(after int64) {
+	if after >= 0 && (e.turnaround == 0 || after < int64(e.turnaround)) {
+		e.turnaround = uint32(after)
+	}
+}
+
+// halfOpen are the plainConns that wait for the handshake's ACK, in order of their SYN-ACKs. Their links stand
+// where the moments of the first data will: that of A is the one before, that of B the one behind, place+1.
+type halfOpen struct{ first, last uint32 }
+
+// heardAt is when the SYN-ACK passed.
+func (p *plainConn) heardAt() int64 { return p.firstAt.time() + int64(p.synAck.time) }
+
+// takes reports whether a SYN-ACK at this time keeps the order.
+func (q *halfOpen) takes(t *Tracker, at int64) bool {
+	return q.last == 0 || at >= t.plains.at(q.last-1).heardAt()
+}
+
+func (q *halfOpen) add(t *Tracker, place uint32) {
+	p := t.plains.at(place)
+	p.ends[0].packetsAt[atData] = q.last
+	if q.last != 0 {
+		t.plains.at(q.last - 1).ends[1].packetsAt[atData] = place + 1
+	} else {
+		q.first = place + 1
+	}
+	q.last = place + 1
+	t.soon(p.heardAt() + t.cfg.Attempt.Nanoseconds())
+}
+
+func (q *halfOpen) remove(t *Tracker, place uint32) {
+	p := t.plains.at(place)
+	prev, next := &p.ends[0].packetsAt[atData], &p.ends[1].packetsAt[atData]
+	if *prev != 0 {
+		t.plains.at(*prev - 1).ends[1].packetsAt[atData] = *next
+	} else {
+		q.first = *next
+	}
+	if *next != 0 {
+		t.plains.at(*next - 1).ends[0].packetsAt[atData] = *prev
+	} else {
+		q.last = *prev
+	}
+	*prev, *next = 0, 0
+}

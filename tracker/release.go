@@ -1,0 +1,212 @@
+package tracker
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+)
+
+// leaving is a connection that has left the table and whose record nobody has taken yet.
+type leaving struct {
+	at     int64 // when it could say nothing more
+	packet uint64
+	ref    ref
+	reason EndReason
+	// incarnation of an embryo; the others know it themselves.
+	incarnation uint16
+}
+
+// compare orders records by the moment they could say nothing more, then those
+// whose time was over, by first packet, before those that a segment forced out, and the
+// end of the trace last.
+func (l leaving) compare(o leaving) int {
+	if d := cmp.Or(cmp.Compare(l.at, o.at), cmp.Compare(l.reason.rank(), o.reason.rank())); d != 0 {
+		return d
+	}
+	if l.reason.rank() == forced {
+		return 0 // one segment after the other forced them out
+	}
+	return cmp.Compare(l.packet, o.packet)
+}
+
+// What makes a connection leave, in the order in which that happens within one moment.
+const (
+	inTime = iota
+	forced // by a segment
+	atEnd
+)
+
+func (r EndReason) rank() int {
+	switch r {
+	case EndReplaced, EndEvicted:
+		return forced
+	case EndOfCapture:
+		return atEnd
+	default:
+		return inTime
+	}
+}
+
+// left notes that what stands at r has left the table.
+func (t *Tracker) left(l leaving) {
+	t.live--
+	t.sum.Connections++
+	if l.reason == EndEvicted {
+		t.sum.Evicted++
+	}
+	t.ended = append(t.ended, l)
+}
+
+// release takes a full connection out of the table.
+func (t *Tracker) release(c *connection, reason EndReason, at int64) {
+	c.reason, c.cutAt, c.gone = reason, at, true
+	hash := Hash(&c.flow)
+	switch head := t.find(hash, &c.flow); {
+	case head == c.ref && c.previous != nil && !c.previous.gone:
+		t.table.replace(uint32(hash), c.ref, c.previous.ref)
+	case head == c.ref:
+		t.table.remove(uint32(hash), c.ref)
+		t.past.left(hash, c.incarnation)
+	case head.form() == full:
+		if next := t.fulls[head.place()]; next.previous == c {
+			next.previous = nil
+		}
+	}
+	t.left(leaving{at: at, packet: c.first.Packet, ref: c.ref, reason: reason})
+}
+
+// leave takes a plainConn out of the table.
+func (t *Tracker) leave(place uint32, reason EndReason, at int64) {
+	p := t.plains.at(place)
+	if p.bits&established == 0 {
+		t.half.remove(t, place)
+	}
+	hash := Hash(&p.flow)
+	t.table.remove(uint32(hash), refTo(plain, place))
+	t.past.left(hash, int(p.incarnation))
+	p.bits &^= inUse
+	t.left(leaving{at: at, packet: p.number(), ref: refTo(plain, place), reason: reason})
+}
+
+// flushStep is how many connections one call of Flush lets go: few
+// enough that their records never stand in memory all at once.
+const flushStep = 4096
+
+// Flush ends the trace: every connection that is left becomes a record, some with
+// each call. Take those, and call again until it returns true.
+func (t *Tracker) Flush() (done bool) {
+	if !t.flushing {
+		t.Advance(t.now)
+		t.flushing = true
+		t.rest = t.remaining()
+		t.queue = nil
+	}
+	for range flushStep {
+		lonePacket, waiting := uint64(0), t.embryos.first != 0
+		if waiting {
+			lonePacket = t.embryos.slab.at(t.embryos.first - 1).number.number()
+		}
+		switch {
+		case waiting && (len(t.rest) == 0 || lonePacket < t.rest[0].packet):
+			t.letGo(EndOfCapture, t.now)
+		case len(t.rest) > 0:
+			r := t.rest[0].ref
+			t.rest = t.rest[1:]
+			if r.form() == plain {
+				t.leave(r.place(), EndOfCapture, t.now)
+			} else if c := t.fulls[r.place()]; !c.gone {
+				t.release(c, EndOfCapture, t.now)
+			}
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// remaining lists the connections that are still there but embryos, by first packet.
+func (t *Tracker) remaining() []leaving {
+	rest := make([]leaving, 0, t.live)
+	for place := range t.plains.next {
+		if p := t.plains.at(place); p.bits&inUse != 0 {
+			rest = append(rest, leaving{packet: p.number(), ref: refTo(plain, place)})
+		}
+	}
+	for _, c := range t.fulls {
+		if !c.gone {
+			rest = append(rest, leaving{packet: c.first.Packet, ref: c.ref})
+		}
+	}
+	slices.SortFunc(rest, func(a, b leaving) int { return cmp.Compare(a.packet, b.packet) })
+	return rest
+}
+
+// Take returns the records that are complete since the last call, in the order
+// in which they became so: by the moment they could say nothing more, then those
+// whose time was over, by first packet, before those that a segment forced out, and the
+// end of the trace last. Call Advance before, and the order does not depend on how often.
+//
+// A record is valid until the next one: Clone those to be kept.
+func (t *Tracker) Take() iter.Seq[*Connection] {
+	return func(yield func(*Connection) bool) {
+		slices.SortStableFunc(t.ended, leaving.compare)
+		taken := 0
+		for i := range t.ended {
+			taken++
+			if !yield(t.record(&t.ended[i])) {
+				break
+			}
+		}
+		t.ended = t.ended[:copy(t.ended, t.ended[taken:])]
+	}
+}
+
+// record makes the record of a connection that left, and frees its place.
+func (t *Tracker) record(l *leaving) *Connection {
+	place := l.ref.place()
+	switch l.ref.form() {
+	case lone:
+		t.embryos.slab.at(place).record(&t.out, l)
+		t.embryos.slab.give(place)
+		return &t.out
+	case plain:
+		c := &t.spare
+		c.reset()
+		t.plains.at(place).fill(c)
+		t.plains.give(place)
+		c.reason, c.cutAt = l.reason, l.at
+		c.record(t, &t.out)
+	default:
+		c := t.fulls[place]
+		c.record(t, &t.out)
+		t.sum.FactsDropped += uint64(c.factsDropped)
+		t.sum.RangesDropped += uint64(t.out.RangesDropped)
+		t.free(c)
+	}
+	return &t.out
+}
+
+// record makes the record of an unanswered SYN: what the rules would make of it, and no more than that
+// (TestPlainChangesNothing).
+func (e *embryo) record(r *Connection, l *leaving) {
+	client, m := e.dir(), Mark{Packet: e.number.number(), At: e.at.time()}
+	r.clear()
+	r.Flow, r.ClientIs, r.Incarnation, r.Path = e.flow, client, int(l.incarnation), Path{VLAN: [2]uint16{e.vlan}}
+	r.First, r.Last, r.FirstFile, r.LastFile = m, m, uint32(e.file), uint32(e.file)
+	r.Phase, r.EndReason, r.TraceEnd = PhasePostSyn, l.reason, l.at
+	r.Handshake.Syn = m
+	r.Transitions = append(r.Transitions, Transition{Role: Client, From: Closed, To: SynSent, Event: SndSyn, Certainty: Observed, Mark: m})
+	x := &r.Endpoints[Client]
+	x.State, x.First, x.Last, x.TTL, x.UnackedBytes = SynSent, m, m, e.ttl, 1
+	syn := e.syn()
+	x.readSynOptions(&syn)
+	x.count(&syn)
+}
+
+// Collect returns clones of records.
+func Collect(records iter.Seq[*Connection]) (all []*Connection) {
+	for c := range records {
+		all = append(all, c.Clone())
+	}
+	return all
+}
