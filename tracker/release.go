@@ -6,37 +6,37 @@ import (
 	"slices"
 )
 
-// leaving is a connection that has left the table and whose record nobody has taken yet.
-type leaving struct {
-	at     int64 // when it could say nothing more
+// Order is the place of a record among those of a trace, whichever tracker made them: by the moment it could
+// say nothing more, then those whose time was over, by first packet, before those that a
+// segment forced out, by that segment, and the end of the trace last.
+type Order struct {
+	At     int64 // nanoseconds since 1970 UTC
+	rank   rank
 	packet uint64
-	ref    ref
-	reason EndReason
-	// incarnation of an embryo; the others know it themselves.
-	incarnation uint16
 }
 
-// compare orders records by the moment they could say nothing more, then those
-// whose time was over, by first packet, before those that a segment forced out, and the
-// end of the trace last.
-func (l leaving) compare(o leaving) int {
-	if d := cmp.Or(cmp.Compare(l.at, o.at), cmp.Compare(l.reason.rank(), o.reason.rank())); d != 0 {
-		return d
+// Compare orders records.
+func (o Order) Compare(p Order) int {
+	switch {
+	case o.At != p.At:
+		return cmp.Compare(o.At, p.At)
+	case o.rank != p.rank:
+		return cmp.Compare(o.rank, p.rank)
+	default:
+		return cmp.Compare(o.packet, p.packet)
 	}
-	if l.reason.rank() == forced {
-		return 0 // one segment after the other forced them out
-	}
-	return cmp.Compare(l.packet, o.packet)
 }
 
-// What makes a connection leave, in the order in which that happens within one moment.
+// rank is what makes a connection leave, in the order in which that happens within one moment.
+type rank uint8
+
 const (
-	inTime = iota
-	forced // by a segment
+	inTime rank = iota
+	forced      // by a segment
 	atEnd
 )
 
-func (r EndReason) rank() int {
+func (r EndReason) rank() rank {
 	switch r {
 	case EndReplaced, EndEvicted:
 		return forced
@@ -47,12 +47,27 @@ func (r EndReason) rank() int {
 	}
 }
 
+// leaving is a connection that has left the table and whose record nobody has taken yet.
+type leaving struct {
+	at     int64 // when it could say nothing more
+	packet uint64
+	ref    ref
+	reason EndReason
+	// incarnation of an embryo; the others know it themselves.
+	incarnation uint16
+}
+
+func (l *leaving) order() Order { return Order{At: l.at, rank: l.reason.rank(), packet: l.packet} }
+
 // left notes that what stands at r has left the table.
 func (t *Tracker) left(l leaving) {
 	t.live--
 	t.sum.Connections++
 	if l.reason == EndEvicted {
 		t.sum.Evicted++
+	}
+	if l.reason.rank() == forced {
+		l.packet = t.sum.Last.Packet // by this one
 	}
 	t.ended = append(t.ended, l)
 }
@@ -141,19 +156,20 @@ func (t *Tracker) remaining() []leaving {
 	return rest
 }
 
-// Take returns the records that are complete since the last call, in the order
-// in which they became so: by the moment they could say nothing more, then those
-// whose time was over, by first packet, before those that a segment forced out, and the
-// end of the trace last. Call Advance before, and the order does not depend on how often.
+// Take returns the records that are complete since the last call, in their Order. Call Advance
+// before, and it does not depend on how often Take is called.
 //
 // A record is valid until the next one: Clone those to be kept.
-func (t *Tracker) Take() iter.Seq[*Connection] {
-	return func(yield func(*Connection) bool) {
-		slices.SortStableFunc(t.ended, leaving.compare)
+func (t *Tracker) Take() iter.Seq2[Order, *Connection] {
+	return func(yield func(Order, *Connection) bool) {
+		if len(t.ended) == 0 {
+			return
+		}
+		slices.SortStableFunc(t.ended, func(a, b leaving) int { return a.order().Compare(b.order()) })
 		taken := 0
 		for i := range t.ended {
 			taken++
-			if !yield(t.record(&t.ended[i])) {
+			if l := &t.ended[i]; !yield(l.order(), t.record(l)) {
 				break
 			}
 		}
@@ -204,8 +220,8 @@ func (e *embryo) record(r *Connection, l *leaving) {
 }
 
 // Collect returns clones of records.
-func Collect(records iter.Seq[*Connection]) (all []*Connection) {
-	for c := range records {
+func Collect(records iter.Seq2[Order, *Connection]) (all []*Connection) {
+	for _, c := range records {
 		all = append(all, c.Clone())
 	}
 	return all

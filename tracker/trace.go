@@ -13,3 +13,22 @@ type Summary struct {
 	Backwards       uint64 // segments stamped earlier than one before them
 	First, Last     Mark
 }
+
+// Add joins what another tracker knows of other connections of the same trace.
+func (s *Summary) Add(o Summary) {
+	s.Segments += o.Segments
+	s.Connections += o.Connections
+	s.Evicted += o.Evicted
+	s.FactsDropped += o.FactsDropped
+	s.RangesDropped += o.RangesDropped
+	s.Duplicates += o.Duplicates
+	s.ChecksumBad += o.ChecksumBad
+	s.TruncatedHeader += o.TruncatedHeader
+	s.Backwards += o.Backwards
+	if !s.First.Seen() || o.First.Seen() && o.First.Packet < s.First.Packet {
+		s.First = o.First
+	}
+	if o.Last.Packet > s.Last.Packet {
+		s.Last = o.Last
+	}
+}

@@ -44,7 +44,7 @@ type Tracker struct {
 }
 
 // touchAhead is how many connections are brought into the cache at a time.
-const touchAhead = 64
+const touchAhead = 512
 
 // New returns an empty tracker.
 func New(cfg Config) *Tracker {
@@ -54,18 +54,15 @@ func New(cfg Config) *Tracker {
 // Observe replays one segment. Segments come in the order of the merged trace.
 func (t *Tracker) Observe(s *segment.Segment) Verdict { return t.observe(s, Hash(&s.Flow)) }
 
-// ObserveAll replays segments, whose flows have the given hashes, and lets the time of each pass (see Advance).
-// observe is told of each and of what was made of it; it may be nil.
-func (t *Tracker) ObserveAll(segments []segment.Segment, hashes []uint64, observe func(*segment.Segment, Verdict)) {
-	t.touch(hashes[:len(segments)])
-	for i := range segments {
-		s := &segments[i]
-		v := t.observe(s, hashes[i])
+// ObserveThese replays those segments of a batch that picks names, in its order. hashes are those of the flows of the
+// whole batch. Each segment's time passes with it (see Advance).
+func (t *Tracker) ObserveThese(batch []segment.Segment, hashes []uint64, picks []uint16) {
+	t.touch(hashes, picks)
+	for _, i := range picks {
+		s := &batch[i]
+		t.observe(s, hashes[i])
 		// With each segment, not once a batch: where batches end must not show in a record.
 		t.Advance(s.Time)
-		if observe != nil {
-			observe(s, v)
-		}
 	}
 }
 
@@ -170,20 +167,20 @@ func (t *Tracker) latest(hash uint64, f *segment.Flow) *connection {
 
 // touch brings the slots and then the connections of a batch into the cache, all misses under way together, before
 // the first is needed: with a million connections open that halves the time (BenchmarkManyConnections).
-func (t *Tracker) touch(hashes []uint64) {
+func (t *Tracker) touch(hashes []uint64, picks []uint16) {
 	mask := t.table.mask()
 	var refs [touchAhead]ref
-	for len(hashes) > 0 {
-		n := min(len(hashes), touchAhead)
-		for i, h := range hashes[:n] {
-			refs[i] = t.table.slots[uint32(h)&mask].ref
+	for len(picks) > 0 {
+		n := min(len(picks), touchAhead)
+		for k, i := range picks[:n] {
+			refs[k] = t.table.slots[uint32(hashes[i])&mask].ref
 		}
 		for _, r := range refs[:n] {
 			if r != 0 {
 				t.touched += t.flowAt(r).B.Port
 			}
 		}
-		hashes = hashes[n:]
+		picks = picks[n:]
 	}
 }
 

@@ -127,7 +127,7 @@ func TestAThirdConnectionOfATupleIsTheThird(t *testing.T) {
 	for !tr.Flush() {
 		continue
 	}
-	for c := range tr.Take() {
+	for _, c := range tr.Take() {
 		got = append(got, c.Incarnation)
 	}
 	if len(got) != 3 || got[0] != 1 || got[1] != 2 || got[2] != 3 {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 
+	"github.com/tcplife/tcplife/internal/pipeline"
 	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/anomaly"
 	"github.com/tcplife/tcplife/tracker"
@@ -35,12 +37,13 @@ func analyze(ctx context.Context, std streams, paths []string, flags *analyzeFla
 	judge := anomaly.New(anomaly.DefaultThresholds())
 	failing := false
 	t := tracker.New(flags.input.config())
-	err = in.run(ctx, t, nil, func(c *tracker.Connection) error {
-		r := report.Record{Connection: c, Findings: judge.Connection(c)}
+	part := pipeline.Part{Tracker: t, Record: func(dst []byte, c *tracker.Connection) []byte {
+		r := report.Record{Connection: c.Clone(), Findings: judge.Connection(c)}
 		failing = failing || flags.failing(r.Findings)
-		return w.Connection(&r)
-	}, nil)
-	if err != nil {
+		err = errors.Join(err, w.Connection(&r))
+		return dst
+	}}
+	if err := errors.Join(in.run(ctx, []pipeline.Part{part}, out), err); err != nil {
 		return err
 	}
 	sum := t.Summary()

@@ -58,6 +58,7 @@ type reading struct {
 	quiet       bool
 	names       []string // paths by index of file
 	interrupted bool
+	bar         *progressing // nil without
 }
 
 // openReading opens the captures. A file that cannot be read is no error of the
@@ -85,17 +86,24 @@ func openReading(ctx context.Context, std streams, stdin io.Reader, paths []stri
 }
 
 // run replays the input. An interruption is no error: what was read counts.
-func (r *reading) run(ctx context.Context, t *tracker.Tracker, wrap func(pipeline.Source) pipeline.Source, emit func(*tracker.Connection) error, observe pipeline.Observer) error {
-	var src pipeline.Source = r.src
-	if !r.quiet && isTerminal(r.std.err) {
-		bar := newProgressing(src, r.src.Progress, r.std.err)
-		defer bar.Stop()
-		src = bar
+func (r *reading) run(ctx context.Context, parts []pipeline.Part, out io.Writer) error {
+	return r.ended(ctx, pipeline.Run(ctx, r.source(), parts, out))
+}
+
+// source is the input, with a progress bar where somebody looks.
+func (r *reading) source() pipeline.Source {
+	if r.quiet || !isTerminal(r.std.err) {
+		return r.src
 	}
-	if wrap != nil {
-		src = wrap(src)
+	r.bar = newProgressing(r.src, r.src.Progress, r.std.err)
+	return r.bar
+}
+
+// ended is what the end of a run means.
+func (r *reading) ended(ctx context.Context, err error) error {
+	if r.bar != nil {
+		r.bar.Stop()
 	}
-	err := pipeline.Run(ctx, src, t, emit, observe)
 	if err != nil && ctx.Err() != nil {
 		r.interrupted = true
 		return nil

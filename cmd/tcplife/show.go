@@ -134,19 +134,20 @@ func pass(ctx context.Context, std streams, kept *os.File, paths []string, f *in
 func (r *reading) find(ctx context.Context, f *inputFlags, picks *selection) (evicted bool, err error) {
 	judge := anomaly.New(anomaly.DefaultThresholds())
 	t := tracker.New(f.config())
-	err = r.run(ctx, t, nil, func(c *tracker.Connection) error {
-		picks.offer(report.Record{Connection: c, Findings: judge.Connection(c)})
-		return nil
-	}, nil)
+	err = r.run(ctx, []pipeline.Part{{Tracker: t, Record: func(dst []byte, c *tracker.Connection) []byte {
+		picks.offer(report.Record{Connection: c.Clone(), Findings: judge.Connection(c)})
+		return dst
+	}}}, io.Discard)
 	return t.Summary().Evicted > 0, err
 }
 
 // collect is the second pass: it replays the flows in question alone, which makes
 // no difference to them, and hands c their segments.
 func (r *reading) collect(f *inputFlags, c *collector) error {
-	only := func(src pipeline.Source) pipeline.Source { return &someFlows{Source: src, c: c} }
-	ignore := func(*tracker.Connection) error { return nil }
-	return r.run(context.Background(), tracker.New(f.config()), only, ignore, c.observe)
+	ctx := context.Background()
+	ignore := func(dst []byte, _ *tracker.Connection) []byte { return dst }
+	part := pipeline.Part{Tracker: tracker.New(f.config()), Record: ignore}
+	return r.ended(ctx, pipeline.Watch(ctx, &someFlows{Source: r.source(), c: c}, part, io.Discard, c.observe))
 }
 
 // draw writes one ladder after the other.

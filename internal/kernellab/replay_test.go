@@ -39,7 +39,7 @@ func replay(t *testing.T, file string) []truth.Output {
 	for !tr.Flush() {
 	}
 	var out []truth.Output
-	for c := range tr.Take() {
+	for _, c := range tr.Take() {
 		o := truth.Output{Client: c.Client().String(), Server: c.Server().String()}
 		for _, step := range c.Transitions {
 			o.Transitions = append(o.Transitions, truth.OutputTransition{

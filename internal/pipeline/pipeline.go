@@ -1,8 +1,8 @@
-// Package pipeline moves segments from their source through a tracker and hands
-// on the records in the order in which connections end.
+// Package pipeline moves segments from their source through trackers and hands
+// on what is made of the records in the order in which connections end.
 //
-// It promises that the same segments give the same records in the same order.
-// It knows nothing of files and formats.
+// It promises that the same segments give the same output, however many trackers share the work.
+// It knows nothing of files and formats. It is the only place with goroutines.
 package pipeline
 
 import (
@@ -19,6 +19,9 @@ import (
 // a core's own cache.
 const batchLen = 512
 
+// writeAt is how much output is collected before it is written.
+const writeAt = 64 << 10
+
 // Source delivers segments in the order of the merged trace.
 type Source interface {
 	// Next fills batch from its start and returns how many it filled. It may fill
@@ -27,56 +30,132 @@ type Source interface {
 	Next(batch []segment.Segment) (int, error)
 }
 
+// Part is one of those who share the work: a tracker for its share of the flows, and what is made of its records. One
+// goroutine owns it while Run runs.
+type Part struct {
+	Tracker *tracker.Tracker
+	// Record appends what is to be written of a record to dst. The record is valid only during the call.
+	Record func(dst []byte, c *tracker.Connection) []byte
+}
+
 // Observer is told of each segment and of what the tracker made of it. The
 // segment is valid only during the call.
 type Observer func(s *segment.Segment, v tracker.Verdict)
 
-// Run replays src through t and gives each record to emit. When the source ends,
+// Run replays src through the trackers of parts, each flow through always the same, and writes what
+// they make of the records in the order of these. When the source ends,
 // fails, or ctx is done, the connections still open are recorded too: whatever
 // was read is reported. The error is then the source's, or the context's cause.
 //
-// An error from emit ends the run at once.
-func Run(ctx context.Context, src Source, t *tracker.Tracker, emit func(*tracker.Connection) error, observe Observer) error {
-	batch := make([]segment.Segment, batchLen)
+// An error of out ends the run at once.
+func Run(ctx context.Context, src Source, parts []Part, out io.Writer) error {
+	if len(parts) == 1 {
+		return alone(ctx, src, &parts[0], out, nil)
+	}
+	return share(ctx, src, parts, out)
+}
+
+// Watch is Run for one part and an observer.
+func Watch(ctx context.Context, src Source, part Part, out io.Writer, observe Observer) error {
+	return alone(ctx, src, &part, out, observe)
+}
+
+// batch is what is read at a time.
+type batch struct {
+	segments [batchLen]segment.Segment
+	hashes   [batchLen]uint64
+	n        int
+}
+
+// read fills b from src. The error is the source's, or the context's cause.
+func (b *batch) read(ctx context.Context, src Source) (err error) {
+	b.n = 0
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	b.n, err = src.Next(b.segments[:])
+	for i := range b.segments[:b.n] {
+		b.hashes[i] = tracker.Hash(&b.segments[i].Flow)
+	}
+	return err
+}
+
+// all picks every segment of a batch.
+var all = func() (picks [batchLen]uint16) {
+	for i := range picks {
+		picks[i] = uint16(i)
+	}
+	return picks
+}()
+
+// alone is the plain loop.
+func alone(ctx context.Context, src Source, p *Part, out io.Writer, observe Observer) error {
+	b := new(batch)
+	w := writer{out: out, part: p}
 	var ended error
 	for ended == nil {
-		if ctx.Err() != nil {
-			ended = context.Cause(ctx)
-			break
+		ended = b.read(ctx, src)
+		if observe == nil {
+			p.Tracker.ObserveThese(b.segments[:b.n], b.hashes[:b.n], all[:b.n])
+		} else {
+			watched(p.Tracker, b.segments[:b.n], observe)
 		}
-		var n int
-		n, ended = src.Next(batch)
-		for i := range batch[:n] {
-			s := &batch[i]
-			v := t.Observe(s)
-			// With each segment, not once a batch: where batches end must not show in a record.
-			t.Advance(s.Time)
-			if observe != nil {
-				observe(s, v)
-			}
-		}
-		if err := deliver(t, emit); err != nil {
+		if err := w.take(); err != nil {
 			return err
 		}
 	}
 	for flushed := false; !flushed; {
-		flushed = t.Flush()
-		if err := deliver(t, emit); err != nil {
+		flushed = p.Tracker.Flush()
+		if err := w.take(); err != nil {
 			return err
 		}
 	}
-	if errors.Is(ended, io.EOF) {
-		return nil
+	if err := w.write(); err != nil {
+		return err
 	}
-	return ended
+	return unlessEOF(ended)
 }
 
-// deliver hands on what has ended by now.
-func deliver(t *tracker.Tracker, emit func(*tracker.Connection) error) error {
-	for c := range t.Take() {
-		if err := emit(c.Clone()); err != nil {
-			return err
+func watched(t *tracker.Tracker, segments []segment.Segment, observe Observer) {
+	for i := range segments {
+		s := &segments[i]
+		v := t.Observe(s)
+		t.Advance(s.Time)
+		observe(s, v)
+	}
+}
+
+// writer collects what one part makes of its records.
+type writer struct {
+	out  io.Writer
+	part *Part
+	buf  []byte
+}
+
+func (w *writer) take() error {
+	for _, c := range w.part.Tracker.Take() {
+		w.buf = w.part.Record(w.buf, c)
+		if len(w.buf) >= writeAt {
+			if err := w.write(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+func (w *writer) write() error {
+	if len(w.buf) == 0 {
+		return nil
+	}
+	_, err := w.out.Write(w.buf)
+	w.buf = w.buf[:0]
+	return err
+}
+
+func unlessEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }

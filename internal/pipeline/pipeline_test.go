@@ -1,11 +1,15 @@
 package pipeline_test
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tcplife/tcplife/internal/pipeline"
@@ -53,11 +57,22 @@ func twice(t *testing.T) []segment.Segment {
 
 // replay runs src and returns a line per record.
 func replay(ctx context.Context, src pipeline.Source) (records []string, err error) {
-	err = pipeline.Run(ctx, src, tracker.New(tracker.DefaultConfig()), func(c *tracker.Connection) error {
-		records = append(records, fmt.Sprintf("%d %s %s %d", c.First.Packet, c.Open, c.Close, c.EndReason))
-		return nil
-	}, nil)
-	return records, err
+	var out bytes.Buffer
+	err = pipeline.Run(ctx, src, parts(1), &out)
+	return strings.Fields(out.String()), err
+}
+
+// parts are n that write a line for each record.
+func parts(n int) []pipeline.Part {
+	all := make([]pipeline.Part, n)
+	for i := range all {
+		all[i] = pipeline.Part{Tracker: tracker.New(tracker.DefaultConfig()), Record: line}
+	}
+	return all
+}
+
+func line(dst []byte, c *tracker.Connection) []byte {
+	return fmt.Appendf(dst, "%d|%s|%s|%d|%d\n", c.First.Packet, c.Open, c.Close, c.EndReason, c.TraceEnd)
 }
 
 // TestBatches: where batches end does not show in the records.
@@ -78,8 +93,7 @@ func TestBatches(t *testing.T) {
 func TestObserver(t *testing.T) {
 	segments := twice(t)
 	var got []uint64
-	err := pipeline.Run(t.Context(), &source{segments, 3, io.EOF}, tracker.New(tracker.DefaultConfig()),
-		func(*tracker.Connection) error { return nil },
+	err := pipeline.Watch(t.Context(), &source{segments, 3, io.EOF}, parts(1)[0], io.Discard,
 		func(s *segment.Segment, v tracker.Verdict) {
 			if s.Number != uint64(len(got)+1) {
 				t.Errorf("segment %d comes as the %dth", s.Number, len(got)+1)
@@ -128,19 +142,123 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestEmitFails: nothing is read any more once nobody wants the records.
-func TestEmitFails(t *testing.T) {
+// TestWriteFails: the run ends with the error.
+func TestWriteFails(t *testing.T) {
 	full := errors.New("full")
 	src := &source{twice(t), 1, io.EOF}
-	calls := 0
-	err := pipeline.Run(t.Context(), src, tracker.New(tracker.DefaultConfig()), func(*tracker.Connection) error {
-		calls++
-		return full
-	}, nil)
-	if !errors.Is(err, full) || calls != 1 {
-		t.Errorf("emit was called %d times, error %v; want once and %v", calls, err, full)
+	out := &fullDisk{err: full}
+	err := pipeline.Run(t.Context(), src, parts(1), out)
+	if !errors.Is(err, full) || out.calls != 1 {
+		t.Errorf("written %d times, error %v; want once and %v", out.calls, err, full)
 	}
-	if len(src.segments) == 0 {
-		t.Error("the input was read to its end")
+}
+
+// fullDisk takes nothing.
+type fullDisk struct {
+	err   error
+	calls int
+}
+
+func (f *fullDisk) Write([]byte) (int, error) { f.calls++; return 0, f.err }
+
+// busy is a trace of many connections at once, of all kinds, with a clock that goes back now and then.
+func busy(t *testing.T) []segment.Segment {
+	t.Helper()
+	c, err := script.Parse("several", `Opened, used, closed; then refused; then a SYN that nobody answers.
+0     > S  0:0(0)
++.020 < S. 0:0(0) ack 1
++.001 > .  1:1(0) ack 1
++.001 > P. 1:101(100) ack 1
++.020 < P. 1:51(50) ack 101
++.010 > F. 101:101(0) ack 51
++.020 < F. 51:51(0) ack 102
++.001 > .  102:102(0) ack 52
+--- isn +700000 +700000
+300   > S  0:0(0)
++.020 < R. 0:0(0) ack 1 win 0
+--- isn +1700000 +1700000
+600   > S  0:0(0)
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := c.Segments()
+	var all []segment.Segment
+	for i := range 700 {
+		for j, s := range one {
+			if i%7 == j {
+				continue // every seventh lacks a segment
+			}
+			s.Flow.B.IP[14], s.Flow.B.IP[15] = byte(i>>8), byte(i)
+			s.Time += int64(i) * 137_000_000
+			all = append(all, s)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b segment.Segment) int { return cmp.Compare(a.Time, b.Time) })
+	for i := range all {
+		all[i].Number = uint64(i + 1)
+		if i%1009 == 1008 {
+			all[i].Time -= 3_000_000_000
+		}
+	}
+	return all
+}
+
+// TestSharesAgree: what is written is the same, octet for octet, however many share the work.
+func TestSharesAgree(t *testing.T) {
+	segments := busy(t)
+	var want bytes.Buffer
+	one := parts(1)
+	if err := pipeline.Run(t.Context(), &source{segments, 512, io.EOF}, one, &want); err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(want.Bytes(), []byte("\n")); n < 2000 {
+		t.Fatalf("only %d records", n)
+	}
+	for _, n := range []int{2, 3, 8} {
+		for _, limit := range []int{1, 100, 512} {
+			var got bytes.Buffer
+			several := parts(n)
+			if err := pipeline.Run(t.Context(), &source{segments, limit, io.EOF}, several, &got); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got.Bytes(), want.Bytes()) {
+				t.Errorf("%d parts, batches of %d: other output than of one", n, limit)
+			}
+			sum := several[0].Tracker.Summary()
+			for i := range several[1:] {
+				sum.Add(several[i+1].Tracker.Summary())
+			}
+			if sum != one[0].Tracker.Summary() {
+				t.Errorf("%d parts: %+v, want %+v", n, sum, one[0].Tracker.Summary())
+			}
+		}
+	}
+}
+
+// TestSharingStops: a source that fails, a user who interrupts and a full disk end the run, however many share it.
+func TestSharingStops(t *testing.T) {
+	segments := busy(t)
+	broken := errors.New("broken")
+	var got, want bytes.Buffer
+	if err := pipeline.Run(t.Context(), &source{segments[:4000], 512, broken}, parts(1), &want); !errors.Is(err, broken) {
+		t.Errorf("error %v, want %v", err, broken)
+	}
+	if err := pipeline.Run(t.Context(), &source{segments[:4000], 512, broken}, parts(3), &got); !errors.Is(err, broken) {
+		t.Errorf("error %v, want %v", err, broken)
+	}
+	if !bytes.Equal(got.Bytes(), want.Bytes()) || got.Len() == 0 {
+		t.Error("a source that fails: other output than of one")
+	}
+	ctx, interrupt := context.WithCancelCause(t.Context())
+	stop := errors.New("stop")
+	got.Reset()
+	if err := pipeline.Run(ctx, &endless{source{segments, 512, nil}, interrupt, 3, stop}, parts(3), &got); !errors.Is(err, stop) || got.Len() == 0 {
+		t.Errorf("%d octets, error %v; want some and %v", got.Len(), err, stop)
+	}
+	full := errors.New("full")
+	out := &fullDisk{err: full}
+	if err := pipeline.Run(t.Context(), &source{segments, 512, io.EOF}, parts(3), out); !errors.Is(err, full) || out.calls != 1 {
+		t.Errorf("written %d times, error %v; want once and %v", out.calls, err, full)
 	}
 }
