@@ -106,6 +106,7 @@ func TestClosedPipe(t *testing.T) {
 		{"--format", "json", path},
 		{"--format", "csv", path},
 		{"show", path, "--worst", "1"},
+		{"bench", path, "--runs", "1"},
 		{"explain", "--list"},
 		{"explain", "connection-refused"},
 		{"version"},
