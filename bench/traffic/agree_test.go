@@ -15,7 +15,7 @@ import (
 type found struct {
 	opens   map[tracker.Open]int
 	closes  map[tracker.Close]int
-	missing uint64 // octets acknowledged, but in no packet
+	missing uint64 // octets acknowledged, but in no packet, and how often that was
 	resent  uint64 // octets
 	late    uint64 // packets that came out of order
 }
@@ -38,7 +38,7 @@ func analyse(t *testing.T, s traffic.Spec) (found, traffic.Counts) {
 		f.opens[c.Open]++
 		f.closes[c.Close]++
 		for i := range c.Endpoints {
-			f.missing += c.Endpoints[i].MissingBytes
+			f.missing += c.Endpoints[i].MissingBytes + c.Endpoints[i].UnseenAcks
 			f.resent += c.Endpoints[i].RetransmittedBytes
 			f.late += c.Endpoints[i].OutOfOrderPackets
 		}

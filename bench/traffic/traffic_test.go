@@ -89,24 +89,55 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// sound verifies the checksums of a frame, word by word.
-func sound(b []byte) bool {
+// layers takes a whole frame apart; header is that of IPv4, nil with IPv6.
+func layers(b []byte) (header, addresses, tcp []byte) {
 	be := binary.BigEndian
 	kind, b := be.Uint16(b[12:]), b[14:]
 	if kind == 0x8100 {
 		kind, b = be.Uint16(b[2:]), b[4:]
 	}
-	var addresses, tcp []byte
 	if kind == 0x0800 {
-		if words(b[:20]) != 0xffff {
-			return false
-		}
-		addresses, tcp = b[12:20], b[20:be.Uint16(b[2:])]
-	} else {
-		addresses, tcp = b[8:40], b[40:][:be.Uint16(b[4:])]
+		return b[:20], b[12:20], b[20:be.Uint16(b[2:])]
+	}
+	return nil, b[8:40], b[40:][:be.Uint16(b[4:])]
+}
+
+// sound verifies the checksums of a frame, word by word.
+func sound(b []byte) bool {
+	header, addresses, tcp := layers(b)
+	if header != nil && words(header) != 0xffff {
+		return false
 	}
 	pseudo := append(bytes.Clone(addresses), 0, 6)
-	return words(append(be.AppendUint16(pseudo, uint16(len(tcp))), tcp...)) == 0xffff
+	return words(append(binary.BigEndian.AppendUint16(pseudo, uint16(len(tcp))), tcp...)) == 0xffff
+}
+
+// TestSentAgain: what is sent again is what was sent before, octet by octet.
+func TestSentAgain(t *testing.T) {
+	s := small(t, "mix", 20_000)
+	s.Loss = 100
+	b, _ := write(t, s)
+	sent := map[string][]byte{} // by addresses, ports and sequence number
+	again := 0
+	for b = b[fileHeader:]; len(b) > 0; {
+		n := binary.LittleEndian.Uint32(b[8:])
+		_, addresses, tcp := layers(b[recordHeader:][:n])
+		payload := tcp[4*(tcp[12]>>4):]
+		key := string(addresses) + string(tcp[:8])
+		if before, ok := sent[key]; ok && len(before) == len(payload) && len(payload) > 0 {
+			again++
+			if !bytes.Equal(before, payload) {
+				t.Fatal("other octets at the same place of a stream")
+			}
+		}
+		if len(payload) > 0 {
+			sent[key] = payload
+		}
+		b = b[recordHeader+n:]
+	}
+	if again < 100 {
+		t.Errorf("only %d segments were sent again", again)
+	}
 }
 
 func words(b []byte) uint16 {
