@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -X main.version=$(VERSION)
 DEMO    := testdata/pcap/demo.pcapng
 
-.PHONY: help demo test build static setup lint generate fuzz cover race kernel-test kernel-score clean
+.PHONY: help demo test build static setup lint generate fuzz cover race kernel-test kernel-score bench compare instructions clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,6 +42,15 @@ kernel-test: setup ## compare with what this machine's own kernel does (Linux, r
 
 kernel-score: build ## score against the captures of real kernels in KERNEL_TRUTH (../shared/kernel)
 	@sh scripts/kernel-score.sh
+
+bench: setup ## run the benchmarks of the stages
+	$(GO) test -bench . -run '^$$' ./...
+
+compare: setup ## time tcplife beside tcptrace, tshark, ... on captures made here (BENCH_DIR keeps them; see bench/run.sh)
+	@sh bench/run.sh
+
+instructions: setup ## fail if tcplife needs 10 % more instructions per packet than bench/instructions.txt says
+	@sh scripts/instructions.sh
 
 cover: setup ## how much of the code the tests reach, per function
 	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...

@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
 )
 
@@ -116,8 +115,7 @@ func (t *tableWriter) table(rows []Record, tr *Trace) error {
 	return out.flush()
 }
 
-// look sets tablewriter to draw our cells as they are: no borders, no wrapping, no
-// reformatting, two blanks between columns.
+// look is how the columns are drawn.
 func (t *tableWriter) look(l *layout) []tablewriter.Option {
 	align := make([]tw.Align, len(l.columns))
 	for i, c := range l.columns {
@@ -126,24 +124,7 @@ func (t *tableWriter) look(l *layout) []tablewriter.Option {
 			align[i] = tw.AlignRight
 		}
 	}
-	cell := tw.CellConfig{
-		Formatting: tw.CellFormatting{AutoWrap: tw.WrapNone, AutoFormat: tw.Off},
-		Alignment:  tw.CellAlignment{PerColumn: align},
-		Padding:    tw.CellPadding{Global: tw.Padding{Right: "  ", Overwrite: true}},
-	}
-	draw := tw.Renderer(renderer.NewBlueprint(tw.Rendition{
-		Borders:  tw.BorderNone,
-		Settings: tw.Settings{Separators: tw.SeparatorsNone, Lines: tw.LinesNone},
-	}))
-	if t.opts.Markdown {
-		cell.Padding.Global = tw.Padding{Left: " ", Right: " ", Overwrite: true}
-		draw = renderer.NewMarkdown()
-	}
-	return []tablewriter.Option{
-		tablewriter.WithConfig(tablewriter.Config{Header: cell, Row: cell, Behavior: tw.Behavior{TrimSpace: tw.Off}}),
-		tablewriter.WithEastAsian(tw.Off), // the same bytes in every locale
-		tablewriter.WithRenderer(draw),
-	}
+	return plain(align, t.opts.Markdown)
 }
 
 // lineTrimmer drops the blanks tablewriter leaves at the ends of lines.

@@ -13,7 +13,7 @@ fi
 "$bin" run "$@" ./...
 
 if command -v shellcheck >/dev/null 2>&1; then
-	shellcheck scripts/*.sh .ci/run
+	shellcheck scripts/*.sh bench/*.sh .ci/run
 else
 	printf 'lint: shellcheck is not installed, the shell scripts were not checked\n' >&2
 fi

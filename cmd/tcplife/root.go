@@ -87,7 +87,7 @@ directory of them; or - for standard input. Several are merged in time order.`,
 	flags.screen.add(cmd)
 	flags.input.add(cmd)
 
-	cmd.AddCommand(newShow(std), newExplain(std), newVersion(std), newMan())
+	cmd.AddCommand(newShow(std), newExplain(std), newBench(std), newVersion(std), newMan())
 	cmd.SetHelpCommand(newHelp())
 	return cmd
 }

@@ -39,8 +39,18 @@ var errReported = errors.New("reported")
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	std := streams{in: stdin, out: stdout, err: stderr}
 	root := newRoot(std)
+	var prof profiles
+	prof.add(root)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	code := std.exitCode(ctx, root.ExecuteContext(ctx))
+	if err := prof.stop(); err != nil {
+		return std.exitCode(ctx, err)
+	}
+	return code
+}
+
+// exitCode says what there is to say of how a command ended.
+func (s streams) exitCode(ctx context.Context, err error) int {
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE):
 		// Whoever closed the pipe has what they wanted.
@@ -50,11 +60,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, errReported):
 		return exitFailed
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		std.say("interrupted before anything was read")
+		s.say("interrupted before anything was read")
 		return exitFailed
 	default:
 		for line := range strings.SplitSeq(err.Error(), "\n") {
-			std.say("%s", line)
+			s.say("%s", line)
 		}
 		return exitFailed
 	}

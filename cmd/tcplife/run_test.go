@@ -54,8 +54,12 @@ func TestInterrupted(t *testing.T) {
 		interrupt()
 	}()
 	var stdout, stderr bytes.Buffer
-	if code := run(ctx, []string{"--format", "json", "-"}, stdin, &stdout, &stderr); code != exitFailed {
+	profile := filepath.Join(t.TempDir(), "cpu.prof")
+	if code := run(ctx, []string{"--format", "json", "-", "--cpuprofile", profile}, stdin, &stdout, &stderr); code != exitFailed {
 		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+	if info, err := os.Stat(profile); err != nil || info.Size() == 0 {
+		t.Errorf("the interrupted run left no profile: %v", err)
 	}
 	if want := "tcplife: interrupted: this is what was read so far\n"; stderr.String() != want {
 		t.Errorf("stderr %q, want %q", stderr.String(), want)
@@ -102,6 +106,7 @@ func TestClosedPipe(t *testing.T) {
 		{"--format", "json", path},
 		{"--format", "csv", path},
 		{"show", path, "--worst", "1"},
+		{"bench", path, "--runs", "1"},
 		{"explain", "--list"},
 		{"explain", "connection-refused"},
 		{"version"},

@@ -60,6 +60,7 @@ var table = []row{
 	{pkg: "internal/pipeline", may: []string{"internal/seq", "internal/segment", "tracker"}, never: []ban{gopacket, tables, osBan, logBan}, why: "it moves segments and records, whatever they come from and go to"},
 	{pkg: "internal/script", may: []string{"internal/seq", "internal/segment"}, never: []ban{gopacket}, why: "tests of every package use it"},
 	{pkg: "internal/kernellab", never: []ban{gopacket, tables}, why: "what real kernels do must not depend on what we make of it"},
+	{pkg: "bench", may: []string{"bench/...", "internal/seq", "internal/segment"}, never: []ban{gopacket, tables}, why: "the traffic we measure by must not depend on what reads it"},
 	{pkg: "internal/arch", why: "it only looks"},
 	{pkg: "cmd", may: []string{"*"}, never: []ban{gopacket, tables}, why: "it wires and holds no analysis of its own"},
 }
