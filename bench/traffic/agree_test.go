@@ -1,6 +1,7 @@
 package traffic_test
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -34,7 +35,7 @@ func analyse(t *testing.T, s traffic.Spec) (found, traffic.Counts) {
 	defer src.Close()
 	f := found{opens: map[tracker.Open]int{}, closes: map[tracker.Close]int{}}
 	tr := tracker.New(tracker.DefaultConfig())
-	if err := pipeline.Run(t.Context(), src, tr, func(c *tracker.Connection) error {
+	part := pipeline.Part{Tracker: tr, Record: func(dst []byte, c *tracker.Connection) []byte {
 		f.opens[c.Open]++
 		f.closes[c.Close]++
 		for i := range c.Endpoints {
@@ -42,8 +43,9 @@ func analyse(t *testing.T, s traffic.Spec) (found, traffic.Counts) {
 			f.resent += c.Endpoints[i].RetransmittedBytes
 			f.late += c.Endpoints[i].OutOfOrderPackets
 		}
-		return nil
-	}, nil); err != nil {
+		return dst
+	}}
+	if err := pipeline.Run(t.Context(), src, []pipeline.Part{part}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	sum := tr.Summary()

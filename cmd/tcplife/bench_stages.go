@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/tcplife/tcplife/internal/pipeline"
 	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/anomaly"
@@ -95,32 +96,33 @@ func decodeStage(ctx context.Context, in *benchInput) error {
 	return err
 }
 
-// follow runs the pipeline and gives each record to emit.
-func (in *benchInput) follow(ctx context.Context, emit func(*tracker.Connection) error) error {
+// follow runs the pipeline and gives each record to take.
+func (in *benchInput) follow(ctx context.Context, take func(dst []byte, c *tracker.Connection) []byte) error {
 	r, err := in.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer r.src.Close()
 	in.records = 0
-	err = r.run(ctx, tracker.New(in.flags.config()), nil, func(c *tracker.Connection) error {
+	part := pipeline.Part{Tracker: tracker.New(in.flags.config()), Record: func(dst []byte, c *tracker.Connection) []byte {
 		in.records++
-		return emit(c)
-	}, nil)
+		return take(dst, c)
+	}}
+	err = r.run(ctx, []pipeline.Part{part}, io.Discard)
 	return errors.Join(err, ctx.Err())
 }
 
 // trackStage also follows the connections.
 func trackStage(ctx context.Context, in *benchInput) error {
-	return in.follow(ctx, func(*tracker.Connection) error { return nil })
+	return in.follow(ctx, func(dst []byte, _ *tracker.Connection) []byte { return dst })
 }
 
 // judgeStage also looks for findings in their records.
 func judgeStage(ctx context.Context, in *benchInput) error {
 	judge := anomaly.New(anomaly.DefaultThresholds())
-	return in.follow(ctx, func(c *tracker.Connection) error {
+	return in.follow(ctx, func(dst []byte, c *tracker.Connection) []byte {
 		judge.Connection(c)
-		return nil
+		return dst
 	})
 }
 
@@ -128,8 +130,9 @@ func judgeStage(ctx context.Context, in *benchInput) error {
 func writeStage(ctx context.Context, in *benchInput) error {
 	judge := anomaly.New(anomaly.DefaultThresholds())
 	w := report.NewJSON(io.Discard, nil)
-	return in.follow(ctx, func(c *tracker.Connection) error {
-		return w.Connection(&report.Record{Connection: c, Findings: judge.Connection(c)})
+	return in.follow(ctx, func(dst []byte, c *tracker.Connection) []byte {
+		_ = w.Connection(&report.Record{Connection: c, Findings: judge.Connection(c)})
+		return dst
 	})
 }
 
