@@ -174,10 +174,10 @@ func (t *Tracker) corrupted(c *connection, s *segment.Segment, x *endpoint) bool
 	}
 	if x.based && s.PayloadLen > 0 && s.Flags&(segment.SYN|segment.FIN|segment.RST) == 0 {
 		at := x.position(s.Seq)
-		if len(x.doubtful) >= t.cfg.MaxRanges {
-			x.doubtful = x.doubtful[:0]
+		if x.doubtful == nil || len(x.doubtful.list) >= t.cfg.MaxRanges {
+			x.doubtful = new(doubts)
 		}
-		x.doubtful = append(x.doubtful, reassembly.Range{Start: at, End: at + int64(s.PayloadLen)})
+		x.doubtful.list = append(x.doubtful.list, reassembly.Range{Start: at, End: at + int64(s.PayloadLen)})
 	}
 	if x.based && s.Flags.Has(segment.FIN) {
 		x.badFin, x.badFinEnd = markOf(s), x.position(s.End())
@@ -189,11 +189,11 @@ func (t *Tracker) corrupted(c *connection, s *segment.Segment, x *endpoint) bool
 
 // believe takes back R10 where the peer's ACK says that the octets did arrive.
 func (e *endpoint) believe(s *segment.Segment, limit int) {
-	if len(e.doubtful) == 0 || !s.Flags.Has(segment.ACK) {
+	if e.doubtful == nil || !s.Flags.Has(segment.ACK) {
 		return
 	}
 	ack := e.position(s.Ack)
-	for _, d := range e.doubtful {
+	for _, d := range e.doubtful.list {
 		if d.End > ack {
 			continue
 		}
@@ -204,7 +204,7 @@ func (e *endpoint) believe(s *segment.Segment, limit int) {
 			e.sndNxt, e.dataEnd = max(e.sndNxt, d.End), max(e.dataEnd, d.End)
 		}
 	}
-	e.doubtful = slices.DeleteFunc(e.doubtful, func(d reassembly.Range) bool { return d.End <= ack })
+	e.doubtful.list = slices.DeleteFunc(e.doubtful.list, func(d reassembly.Range) bool { return d.End <= ack })
 }
 
 // acceptable is RFC 9293 3.10.7.4, first and fifth check, as far as a tap can

@@ -10,10 +10,28 @@ import (
 // which segments are its own in incarnation.go, what they mean in classify.go
 // and apply.go, what follows for the states in path.go.
 type connection struct {
+	previous *connection // the incarnation before, kept for its stragglers
+	facts    []Fact
+	closing  *[2]teardown // for ends, once it has begun
+	course
+	ends [2]endpoint // by segment.Direction: ends[AtoB] is flow.A
+
+	factsDropped int
+
+	deadline int64 // when the record can leave; 0 = it must wait for more
+	queuedAt int64 // its entry among the deadlines, 0 = none
+	gone     bool
+	heard    bool // since the hand came by (evict.go)
+	reason   EndReason
+	ref      ref    // where it stands
+	life     uint32 // how many connections stood there before it
+	cutAt    int64  // trace time when the record left
+}
+
+// course is what concerns both ends.
+type course struct {
 	flow        segment.Flow
-	ends        [2]endpoint // by segment.Direction: ends[AtoB] is flow.A
 	incarnation int
-	previous    *connection // the incarnation before, kept for its stragglers
 	// tentative: a SYN met a connection that may still live; no answer told yet
 	// whether it opened this one (R8).
 	tentative bool
@@ -30,30 +48,17 @@ type connection struct {
 	firstFile   uint32 // index of the file first came from
 	lastFile    uint32
 	handshake   Handshake
-	rtt         int64 // nanoseconds, tap to both ends and back; 0 = not known
-	dataCount   int   // data segments, saturating at 2
-	refusedBy   Mark  // the RST that answered the SYN
-	finPhase    Phase // how far the conversation had come when the first FIN passed
-
-	thread thread // to its latest segments in the journal
-	heard  bool   // since the hand came by (evict.go)
-	ref    ref    // where it stands
-	life   uint32 // how many connections stood there before it
-
-	facts        []Fact
-	factsDropped int
-
-	deadline   int64 // when the record can leave; 0 = it must wait for more
-	queuedAt   int64 // its entry among the deadlines, 0 = none
-	gone       bool
-	reason     EndReason
-	cutAt      int64 // trace time when the record left
-	lastClosed int64 // Closed.At of the incarnation before
+	rtt         int64  // nanoseconds, tap to both ends and back; 0 = not known
+	dataCount   int    // data segments, saturating at 2
+	refusedBy   Mark   // the RST that answered the SYN
+	finPhase    Phase  // how far the conversation had come when the first FIN passed
+	thread      thread // to its latest segments in the journal
+	lastClosed  int64  // Closed.At of the incarnation before
 }
 
 // reset makes c an empty connection. It keeps its place, and what it allocated.
 func (c *connection) reset() {
-	*c = connection{ref: c.ref, life: c.life, facts: c.facts[:0]}
+	*c = connection{ref: c.ref, life: c.life, facts: c.facts[:0], closing: c.closing}
 }
 
 // assumedRTT is the round trip where the capture shows none: longer than nearly
@@ -102,8 +107,12 @@ func (c *connection) phase() Phase {
 // beginTeardown gives both ends what closing needs.
 func (c *connection) beginTeardown() {
 	if c.ends[0].teardown == nil {
-		both := new([2]teardown)
-		c.ends[0].teardown, c.ends[1].teardown = &both[0], &both[1]
+		if c.closing == nil {
+			c.closing = new([2]teardown)
+		} else {
+			*c.closing = [2]teardown{}
+		}
+		c.ends[0].teardown, c.ends[1].teardown = &c.closing[0], &c.closing[1]
 	}
 }
 

@@ -37,7 +37,7 @@ type endpoint struct {
 
 	// doubtful are octets in segments with bad checksums, taken as not received until the peer
 	// acknowledges them: then its network card is to blame, and offloaded is set.
-	doubtful  []reassembly.Range
+	doubtful  *doubts
 	offloaded bool
 	badFin    Mark  // a FIN among them
 	badFinEnd int64 // and the position after it
@@ -107,6 +107,8 @@ type teardown struct {
 	reackAt    Mark
 	halfClosed bool // data after the peer's FIN were told
 }
+
+type doubts struct{ list []reassembly.Range }
 
 // at returns the milestone of an event. Those of the teardown exist once it has begun.
 func (e *endpoint) at(event Event) *milestone {

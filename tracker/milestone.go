@@ -54,7 +54,20 @@ func (m *milestone) withdraw() { *m = milestone{} }
 type copies struct {
 	n    uint8 // how many were seen, saturating
 	head transmission
-	tail []transmission // the last few of the others, nil in the common case
+	more *laterCopies // the last few of the others, nil in the common case
+}
+
+type laterCopies struct {
+	list [keptCopies]transmission
+	n    int
+}
+
+// tail lists the copies behind the first that are remembered.
+func (c *copies) tail() []transmission {
+	if c.more == nil {
+		return nil
+	}
+	return c.more.list[:c.more.n]
 }
 
 // transmission is one copy with what tells it apart.
@@ -72,11 +85,15 @@ func (c *copies) add(t transmission) {
 	switch {
 	case c.n == 0:
 		c.head = t
-	case len(c.tail) < keptCopies:
-		c.tail = append(c.tail, t)
+	case c.more == nil:
+		c.more = &laterCopies{n: 1}
+		c.more.list[0] = t
+	case c.more.n < keptCopies:
+		c.more.list[c.more.n] = t
+		c.more.n++
 	default:
-		copy(c.tail, c.tail[1:])
-		c.tail[keptCopies-1] = t
+		copy(c.more.list[:], c.more.list[1:])
+		c.more.list[keptCopies-1] = t
 	}
 	if c.n < 255 {
 		c.n++
@@ -92,8 +109,8 @@ func (c *copies) first() *transmission {
 }
 
 func (c *copies) last() *transmission {
-	if len(c.tail) > 0 {
-		return &c.tail[len(c.tail)-1]
+	if tail := c.tail(); len(tail) > 0 {
+		return &tail[len(tail)-1]
 	}
 	return c.first()
 }
@@ -110,8 +127,9 @@ func (c *copies) effective(echo uint32, hasEcho, firstByDSACK bool) (transmissio
 	if hasEcho && last.hasTS {
 		// Any copy behind the echo was not the one: had it been in sequence, TS.Recent
 		// would be its value (RFC 7323 4.3).
-		for i := len(c.tail) - 1; i >= 0; i-- {
-			if t := &c.tail[i]; seq.Num(t.tsVal).LessEq(seq.Num(echo)) {
+		tail := c.tail()
+		for i := len(tail) - 1; i >= 0; i-- {
+			if t := &tail[i]; seq.Num(t.tsVal).LessEq(seq.Num(echo)) {
 				return c.stamped(t.tsVal)
 			}
 		}
@@ -131,7 +149,7 @@ func (c *copies) stamped(tsVal uint32) (transmission, bool) {
 	if c.n > 0 && c.head.hasTS && c.head.tsVal == tsVal {
 		return c.head, true
 	}
-	for _, t := range c.tail {
+	for _, t := range c.tail() {
 		if t.hasTS && t.tsVal == tsVal {
 			return t, true
 		}

@@ -119,11 +119,12 @@ func (c *connection) gaveUp(ends ...*endpoint) bool {
 
 // resendGap is the time between the last two transmissions of what an end sent in vain.
 func (e *endpoint) resendGap() int64 {
-	switch n := len(e.fin.tail); {
+	tail := e.fin.tail()
+	switch n := len(tail); {
 	case n > 1:
-		return e.fin.tail[n-1].mark.At - e.fin.tail[n-2].mark.At
+		return tail[n-1].mark.At - tail[n-2].mark.At
 	case n == 1:
-		return e.fin.tail[0].mark.At - e.fin.head.mark.At
+		return tail[0].mark.At - e.fin.head.mark.At
 	default:
 		return e.oldestGap
 	}
