@@ -33,6 +33,9 @@ func DefaultConfig() Config {
 	}
 }
 
+// stragglers is how long a closed connection stays, in nanoseconds.
+func (c *Config) stragglers() int64 { return max(c.Linger, c.TimeWait).Nanoseconds() }
+
 // Profiles are the lengths of TIME_WAIT by name: RFC 9293's 2 MSL of 2 minutes
 // each, and what systems use (Linux TCP_TIMEWAIT_LEN; FreeBSD net.inet.tcp.msl
 // of 30 s, twice; Windows TcpTimedWaitDelay's default since Vista).

@@ -13,6 +13,10 @@ func (t *Tracker) makeRoom(keep *connection) {
 		t.leave(t.half.first-1, EndEvicted, t.now)
 		return
 	}
+	if at := t.settledUntil(); t.settled.first != 0 && (len(t.queue) == 0 || at < t.queue[0].at) {
+		t.leaveSettled(EndEvicted, t.now)
+		return
+	}
 	for len(t.queue) > 0 { // then closed ones and dead attempts: they have said it all
 		if c, valid := t.pop(); valid {
 			t.release(c, EndEvicted, t.now)

@@ -48,11 +48,11 @@ func (p *plainConn) fill(c *connection) {
 	}
 
 	client.at(SndSyn).set(syn, observed)
-	client.syn.add(p.ends[opener].transmission(syn))
+	client.syn.add(p.transmission(opener, syn))
 	client.lastSyn = syn
 	client.stats.First = syn
 	server.at(RcvSyn).set(syn, confirmed)
-	server.synAck.add(p.ends[opener.Reverse()].transmission(synAck))
+	server.synAck.add(p.transmission(opener.Reverse(), synAck))
 	server.stats.First = synAck
 	server.acked = true
 	if p.bits&established == 0 {
@@ -67,9 +67,15 @@ func (p *plainConn) fill(c *connection) {
 	if p.bits&taken != 0 {
 		server.at(RcvAckSyn).grade = confirmed
 	}
-	for _, e := range []*endpoint{client, server} {
-		if peer := c.peer(e); e.sndUna > 1 || e == server { // the SYN-ACK acknowledged the SYN before anything was outstanding
-			e.oldestSent, e.oldestAt = 1, peer.rcvNxtAt.At
+	c.fillOldest()
+}
+
+// fillOldest dates the oldest octet outstanding: since the peer last acknowledged something. The client's SYN
+// does not count, for nothing else was outstanding with it.
+func (c *connection) fillOldest() {
+	for d := range c.ends {
+		if e := &c.ends[d]; e.sndUna > 1 || segment.Direction(d) != c.opener {
+			e.oldestSent, e.oldestAt = 1, c.ends[1-d].rcvNxtAt.At
 		}
 	}
 }
@@ -114,15 +120,11 @@ func (p *plainConn) fillEnd(to *endpoint, e, peer *plainEnd) {
 	s.SACKPermitted, s.Timestamps = e.bits&sackPermitted != 0, e.bits&timestamps != 0
 }
 
-// transmission is the SYN or SYN-ACK of e. Its timestamp is known as long as the handshake's ACK, which may echo it, is not.
-func (e *plainEnd) transmission(m Mark) transmission {
-	return transmission{mark: m, tsVal: e.tsVal, hasTS: e.bits&timestamps != 0}
-}
-
-// peer returns the other end.
-func (c *connection) peer(e *endpoint) *endpoint {
-	if e == &c.ends[segment.AtoB] {
-		return &c.ends[segment.BtoA]
+// transmission is a SYN or SYN-ACK. Its timestamp is kept until the handshake's ACK, which may echo it, has passed.
+func (p *plainConn) transmission(d segment.Direction, m Mark) transmission {
+	e := &p.ends[d]
+	if p.bits&established != 0 || e.bits&timestamps == 0 {
+		return transmission{mark: m}
 	}
-	return &c.ends[segment.AtoB]
+	return transmission{mark: m, tsVal: e.tsVal, hasTS: true}
 }

@@ -30,9 +30,10 @@ const (
 	lone                // an embryo: one SYN and nothing else
 	plain               // a plainConn: whatever happened was ordinary
 	full                // a connection, that can tell more
+	settled             // a settledConn: closed, waiting for stragglers
 )
 
-const placeBits = 30
+const placeBits = 29
 
 func refTo(f form, place uint32) ref { return ref(f)<<placeBits | ref(place) }
 func (r ref) form() form             { return form(r >> placeBits) }

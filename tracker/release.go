@@ -96,11 +96,16 @@ func (t *Tracker) leave(place uint32, reason EndReason, at int64) {
 	if p.bits&established == 0 {
 		t.half.remove(t, place)
 	}
+	t.gone(p, refTo(plain, place), reason, at)
+}
+
+// gone takes what stands at r out of the table.
+func (t *Tracker) gone(p *plainConn, r ref, reason EndReason, at int64) {
 	hash := Hash(&p.flow)
-	t.table.remove(uint32(hash), refTo(plain, place))
+	t.table.remove(uint32(hash), r)
 	t.past.left(hash, int(p.incarnation))
 	p.bits &^= inUse
-	t.left(leaving{at: at, packet: p.number(), ref: refTo(plain, place), reason: reason})
+	t.left(leaving{at: at, packet: p.number(), ref: r, reason: reason})
 }
 
 // flushStep is how many connections one call of Flush lets go: few
@@ -127,10 +132,15 @@ func (t *Tracker) Flush() (done bool) {
 		case len(t.rest) > 0:
 			r := t.rest[0].ref
 			t.rest = t.rest[1:]
-			if r.form() == plain {
-				t.leave(r.place(), EndOfCapture, t.now)
-			} else if c := t.fulls[r.place()]; !c.gone {
-				t.release(c, EndOfCapture, t.now)
+			switch place := r.place(); r.form() {
+			case plain:
+				t.leave(place, EndOfCapture, t.now)
+			case settled:
+				t.leaveSettledAt(place, EndOfCapture, t.now)
+			default:
+				if c := t.fulls[place]; !c.gone {
+					t.release(c, EndOfCapture, t.now)
+				}
 			}
 		default:
 			return true
@@ -145,6 +155,11 @@ func (t *Tracker) remaining() []leaving {
 	for place := range t.plains.next {
 		if p := t.plains.at(place); p.bits&inUse != 0 {
 			rest = append(rest, leaving{packet: p.number(), ref: refTo(plain, place)})
+		}
+	}
+	for place := range t.settleds.next {
+		if q := t.settleds.at(place); q.bits&inUse != 0 {
+			rest = append(rest, leaving{packet: q.number(), ref: refTo(settled, place)})
 		}
 	}
 	for _, c := range t.fulls {
@@ -190,6 +205,13 @@ func (t *Tracker) record(l *leaving) *Connection {
 		c.reset()
 		t.plains.at(place).fill(c)
 		t.plains.give(place)
+		c.reason, c.cutAt = l.reason, l.at
+		c.record(t, &t.out)
+	case settled:
+		c := &t.spare
+		c.reset()
+		t.settleds.at(place).fill(c)
+		t.settleds.give(place)
 		c.reason, c.cutAt = l.reason, l.at
 		c.record(t, &t.out)
 	default:

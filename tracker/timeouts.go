@@ -62,7 +62,7 @@ func (t *Tracker) schedule(c *connection) {
 	a, b := &c.ends[0], &c.ends[1]
 	switch {
 	case a.done() && b.done() || c.refusedBy.Seen():
-		c.deadline = c.last.At + max(t.cfg.Linger, t.cfg.TimeWait).Nanoseconds()
+		c.deadline = c.last.At + t.cfg.stragglers()
 	case !a.has(RcvAckSyn) && !b.has(RcvAckSyn) && !a.has(RcvSynAck) && !b.has(RcvSynAck) && (a.has(SndSyn) || b.has(SndSyn)):
 		c.deadline = c.last.At + t.cfg.Attempt.Nanoseconds()
 	default:
@@ -127,6 +127,14 @@ func (t *Tracker) expire() {
 			break
 		}
 		t.leave(t.half.first-1, EndAttempt, at)
+	}
+	for t.settled.first != 0 {
+		at := t.settledUntil()
+		if at > t.now {
+			t.soon(at)
+			break
+		}
+		t.leaveSettled(EndSettled, at)
 	}
 	for len(t.queue) > 0 {
 		at := t.queue[0].at

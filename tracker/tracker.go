@@ -8,21 +8,24 @@ import (
 
 // Tracker follows all connections of a trace. One goroutine owns it.
 //
-// A connection takes one of three forms, so that a million of them fit into memory and the ordinary segment
+// A connection takes one of four forms, so that a million of them fit into memory and the ordinary segment
 // touches little of it: a SYN alone is an embryo (embryo.go), a connection in whose life all was ordinary
-// a plainConn (plain.go), and one that has more to tell a connection (connection.go).
+// a plainConn (plain.go), one that has more to tell a connection (connection.go), and one that closed as usual
+// a settledConn (settled.go).
 type Tracker struct {
 	cfg      Config
 	fullOnly bool // no small forms, for tests
 
-	table   flowTable // the latest incarnation of each 4-tuple
-	embryos embryos
-	plains  slab[plainConn]
-	half    halfOpen
-	fulls   []*connection
-	unused  []*connection // of fulls
-	journal journal
-	past    history
+	table    flowTable // the latest incarnation of each 4-tuple
+	embryos  embryos
+	plains   slab[plainConn]
+	half     halfOpen
+	settleds slab[settledConn]
+	settled  settledList
+	fulls    []*connection
+	unused   []*connection // of fulls
+	journal  journal
+	past     history
 
 	queue deadlines // full connections that leave by themselves, soonest first
 	due   int64     // nobody leaves by themselves before
@@ -116,13 +119,17 @@ func (t *Tracker) assign(s *segment.Segment, hash uint64) Verdict {
 			return Verdict{Connection: p.number()}
 		}
 		t.expand(r, hash)
+	case settled:
+		t.unsettle(r, hash)
 	case full:
 	}
 	c := t.incarnationFor(s, hash)
 	c.heard = true
-	note := t.apply(c, s)
-	t.schedule(c)
-	return Verdict{Connection: c.first.Packet, Note: note}
+	v := Verdict{Connection: c.first.Packet, Note: t.apply(c, s)}
+	if !t.settle(c, hash) {
+		t.schedule(c)
+	}
+	return v
 }
 
 // begin fixes when the trace began, once.
@@ -152,6 +159,8 @@ func (t *Tracker) flowAt(r ref) *segment.Flow {
 		return &t.embryos.slab.at(place).flow
 	case plain:
 		return &t.plains.at(place).flow
+	case settled:
+		return &t.settleds.at(place).flow
 	default:
 		return &t.fulls[place].flow
 	}
