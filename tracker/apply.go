@@ -12,13 +12,14 @@ import (
 // what does it reset, what does it acknowledge, carry and close.
 func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
 	x, y := &c.ends[s.Dir], &c.ends[s.Dir.Reverse()]
+	last, heard := x.stats.Last.At, c.last.At
 	c.last, c.lastFile = markOf(s), s.File
 	if !x.stats.First.Seen() {
 		x.stats.First, x.stats.TTL = c.last, s.TTL
 	}
 	x.stats.Last = c.last
 	y.probes = 0
-	if t.journal.seenBefore(&c.thread, s) {
+	if t.journal.seenBefore(&c.thread, s, last, heard) {
 		x.stats.DuplicatePackets++
 		t.sum.Duplicates++
 		return NoteDuplicate

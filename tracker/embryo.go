@@ -152,8 +152,10 @@ func (t *Tracker) letGo(reason EndReason, at int64) {
 	e := t.embryos.slab.at(r.place())
 	t.embryos.unlink(e)
 	hash := Hash(&e.flow)
-	t.table.remove(uint32(hash), r)
 	incarnation := 1 + t.past.before(hash)
-	t.past.left(hash, incarnation)
+	if !t.flushing { // else nobody will ask
+		t.table.remove(uint32(hash), r)
+		t.past.left(hash, incarnation)
+	}
 	t.left(leaving{at: at, packet: e.number.number(), ref: r, reason: reason, incarnation: uint16(min(incarnation, math.MaxUint16))})
 }

@@ -8,6 +8,8 @@ import "github.com/tcplife/tcplife/internal/segment"
 type journal struct {
 	entries []entry // a ring: number n stands at n modulo its length, a power of two
 	next    uint32  // the number of the next entry; 0 is none
+	// disordered: some segment was stamped earlier than one before it. Until then what follows a segment is no older.
+	disordered bool
 }
 
 // entry is what tells a segment captured twice from one sent twice.
@@ -48,7 +50,7 @@ const (
 	// compared is how many of a sender's latest segments are compared: mirrored ports show the copy right behind the original.
 	compared = 4
 	// journalKept is for how long the journal holds its entries at least, in microseconds. A copy comes within duplicateWithin.
-	journalKept     = 4 * duplicateWithin
+	journalKept     = 2 * duplicateWithin
 	shortestJournal = 1 << 6
 	longestJournal  = 1 << 22 // 64 MB: more than 200 million segments a second
 )
@@ -126,25 +128,38 @@ func duplicateLimit(s *segment.Segment) (limit int32, ok bool) {
 }
 
 // seenBefore reports whether s is a second capture of one of the last segments
-// of its sender, and remembers it if it is not.
-func (j *journal) seenBefore(t *thread, s *segment.Segment) bool {
+// of its sender, and remembers it if it is not. last is when that sent its last segment,
+// heard when either end did.
+func (j *journal) seenBefore(t *thread, s *segment.Segment, last, heard int64) bool {
 	limit, ok := duplicateLimit(s)
 	if !ok {
 		return false
 	}
 	h, now := fingerprintOf(s), microseconds(s.Time)
-	if j.has(*t, s.Dir, h, now, limit) {
+	if !j.past(last, s.Time) && j.has(*t, s.Dir, h, now, limit) {
 		return true
 	}
-	j.add(t, s.Dir, h, now)
+	j.append(t, s, h, heard)
 	return false
 }
 
 // remember is seenBefore for a segment that cannot have been seen before.
-func (j *journal) remember(t *thread, s *segment.Segment) {
+func (j *journal) remember(t *thread, s *segment.Segment, heard int64) {
 	if _, ok := duplicateLimit(s); ok {
-		j.add(t, s.Dir, fingerprintOf(s), microseconds(s.Time))
+		j.append(t, s, fingerprintOf(s), heard)
 	}
+}
+
+func (j *journal) append(t *thread, s *segment.Segment, hash uint32, heard int64) {
+	if j.past(heard, s.Time) {
+		*t = thread{} // it leads to nothing that matters any more
+	}
+	j.add(t, s.Dir, hash, microseconds(s.Time))
+}
+
+// past reports whether nothing sent until then can be a first capture of what was sent now.
+func (j *journal) past(then, now int64) bool {
+	return !j.disordered && now-then > int64(duplicateWithin+1)*1000
 }
 
 func microseconds(at int64) uint32 { return uint32(at / 1000) }

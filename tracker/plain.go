@@ -174,8 +174,8 @@ func (t *Tracker) answer(r ref, s *segment.Segment, hash uint64) bool {
 	y.set(atLast, passedBy)
 	y.set(atAck, passedBy)
 	var th thread
-	t.journal.remember(&th, &syn)
-	t.journal.seenBefore(&th, s)
+	t.journal.remember(&th, &syn, syn.Time)
+	t.journal.remember(&th, s, syn.Time)
 	p.setThread(th)
 	t.table.replace(uint32(hash), r, refTo(plain, place))
 	t.half.add(t, place)
@@ -249,12 +249,13 @@ func (t *Tracker) take(p *plainConn, place uint32, s *segment.Segment) bool {
 	}
 
 	th := p.thread()
+	last, heardAt := p.firstAt.time()+x.at(atLast).time(), p.firstAt.time()+max(x.at(atLast).time(), y.at(atLast).time())
 	if s.PayloadLen == 0 && acks == 0 { // else it is the first of its kind
-		if t.journal.seenBefore(&th, s) {
+		if t.journal.seenBefore(&th, s, last, heardAt) {
 			return false
 		}
 	} else {
-		t.journal.remember(&th, s)
+		t.journal.remember(&th, s, heardAt)
 	}
 	p.setThread(th)
 	p.lastFile = uint16(s.File)

@@ -75,6 +75,14 @@ func (t *Tracker) left(l leaving) {
 // release takes a full connection out of the table.
 func (t *Tracker) release(c *connection, reason EndReason, at int64) {
 	c.reason, c.cutAt, c.gone = reason, at, true
+	if !t.flushing { // else nobody will ask
+		t.unlist(c)
+	}
+	t.left(leaving{at: at, packet: c.first.Packet, ref: c.ref, reason: reason})
+}
+
+// unlist takes a full connection out of the table, and leaves the one before in its place.
+func (t *Tracker) unlist(c *connection) {
 	hash := Hash(&c.flow)
 	switch head := t.find(hash, &c.flow); {
 	case head == c.ref && c.previous != nil && !c.previous.gone:
@@ -87,7 +95,6 @@ func (t *Tracker) release(c *connection, reason EndReason, at int64) {
 			next.previous = nil
 		}
 	}
-	t.left(leaving{at: at, packet: c.first.Packet, ref: c.ref, reason: reason})
 }
 
 // leave takes a plainConn out of the table.
@@ -101,9 +108,11 @@ func (t *Tracker) leave(place uint32, reason EndReason, at int64) {
 
 // gone takes what stands at r out of the table.
 func (t *Tracker) gone(p *plainConn, r ref, reason EndReason, at int64) {
-	hash := Hash(&p.flow)
-	t.table.remove(uint32(hash), r)
-	t.past.left(hash, int(p.incarnation))
+	if !t.flushing {
+		hash := Hash(&p.flow)
+		t.table.remove(uint32(hash), r)
+		t.past.left(hash, int(p.incarnation))
+	}
 	p.bits &^= inUse
 	t.left(leaving{at: at, packet: p.number(), ref: r, reason: reason})
 }
@@ -149,26 +158,59 @@ func (t *Tracker) Flush() (done bool) {
 	return false
 }
 
+// waiting is a connection that waits for the end of the trace.
+type waiting struct {
+	packet uint64 // its first
+	ref    ref
+}
+
 // remaining lists the connections that are still there but embryos, by first packet.
-func (t *Tracker) remaining() []leaving {
-	rest := make([]leaving, 0, t.live)
+func (t *Tracker) remaining() []waiting {
+	rest := make([]waiting, 0, int(t.plains.next+t.settleds.next)+len(t.fulls))
 	for place := range t.plains.next {
 		if p := t.plains.at(place); p.bits&inUse != 0 {
-			rest = append(rest, leaving{packet: p.number(), ref: refTo(plain, place)})
+			rest = append(rest, waiting{p.number(), refTo(plain, place)})
 		}
 	}
 	for place := range t.settleds.next {
 		if q := t.settleds.at(place); q.bits&inUse != 0 {
-			rest = append(rest, leaving{packet: q.number(), ref: refTo(settled, place)})
+			rest = append(rest, waiting{q.number(), refTo(settled, place)})
 		}
 	}
 	for _, c := range t.fulls {
 		if !c.gone {
-			rest = append(rest, leaving{packet: c.first.Packet, ref: c.ref})
+			rest = append(rest, waiting{c.first.Packet, c.ref})
 		}
 	}
-	slices.SortFunc(rest, func(a, b leaving) int { return cmp.Compare(a.packet, b.packet) })
-	return rest
+	return sorted(rest)
+}
+
+// sorted puts connections in the order of their first packets, digit by digit: a million at the end of a trace
+// take a tenth of the time that comparing them would.
+func sorted(list []waiting) []waiting {
+	const digit = 11
+	var highest uint64
+	for _, w := range list {
+		highest = max(highest, w.packet)
+	}
+	other := make([]waiting, len(list))
+	for shift := 0; shift < 64 && highest>>shift != 0; shift += digit {
+		var begins [1 << digit]int
+		for _, w := range list {
+			begins[w.packet>>shift&(1<<digit-1)]++
+		}
+		sum := 0
+		for i, n := range begins {
+			begins[i], sum = sum, sum+n
+		}
+		for _, w := range list {
+			d := w.packet >> shift & (1<<digit - 1)
+			other[begins[d]] = w
+			begins[d]++
+		}
+		list, other = other, list
+	}
+	return list
 }
 
 // Take returns the records that are complete since the last call, in their Order. Call Advance
@@ -180,7 +222,10 @@ func (t *Tracker) Take() iter.Seq2[Order, *Connection] {
 		if len(t.ended) == 0 {
 			return
 		}
-		slices.SortStableFunc(t.ended, func(a, b leaving) int { return a.order().Compare(b.order()) })
+		inOrder := func(a, b leaving) int { return a.order().Compare(b.order()) }
+		if !slices.IsSortedFunc(t.ended, inOrder) {
+			slices.SortStableFunc(t.ended, inOrder)
+		}
 		taken := 0
 		for i := range t.ended {
 			taken++

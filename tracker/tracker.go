@@ -39,7 +39,7 @@ type Tracker struct {
 
 	ended    []leaving // records not taken yet
 	flushing bool
-	rest     []leaving // what Flush has still to let go, by first packet
+	rest     []waiting // what Flush has still to let go, by first packet
 	out      Connection
 	spare    connection
 	scratch  scratch
@@ -47,7 +47,7 @@ type Tracker struct {
 }
 
 // touchAhead is how many connections are brought into the cache at a time.
-const touchAhead = 512
+const touchAhead = 128
 
 // New returns an empty tracker.
 func New(cfg Config) *Tracker {
@@ -78,6 +78,7 @@ func (t *Tracker) observe(s *segment.Segment, hash uint64) Verdict {
 	t.begin(s.Time)
 	if s.Time < t.now {
 		t.sum.Backwards++
+		t.journal.disordered = true
 	}
 	t.now = max(t.now, s.Time)
 	t.sum.Last = m
@@ -185,8 +186,18 @@ func (t *Tracker) touch(hashes []uint64, picks []uint16) {
 			refs[k] = t.table.slots[uint32(hashes[i])&mask].ref
 		}
 		for _, r := range refs[:n] {
-			if r != 0 {
-				t.touched += t.flowAt(r).B.Port
+			switch place := r.place(); r.form() {
+			case lone:
+				t.touched += t.embryos.slab.at(place).flow.B.Port
+			case plain:
+				p := t.plains.at(place)
+				t.touched += p.flow.B.Port + p.ends[0].window + p.ends[1].window + p.vlan
+			case settled:
+				t.touched += t.settleds.at(place).flow.B.Port
+			case full:
+				c := t.fulls[place]
+				t.touched += c.flow.B.Port + uint16(c.ends[0].sndNxt) + uint16(c.ends[1].sndNxt) + c.ends[0].stats.MSS + c.ends[1].stats.MSS
+			case nowhere:
 			}
 		}
 		picks = picks[n:]
