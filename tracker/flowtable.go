@@ -98,6 +98,16 @@ func (t *flowTable) place(hash uint32, r ref) (i uint32, ok bool) {
 	return i, true
 }
 
+// likely returns the first entry with this hash: that of the flow, but for one in many thousands.
+func (t *flowTable) likely(hash uint32) ref {
+	mask := t.mask()
+	for i := hash & mask; ; i = (i + 1) & mask {
+		if s := t.slots[i]; s.hash == hash || s.ref == 0 {
+			return s.ref
+		}
+	}
+}
+
 // replace puts another connection of the same flow in the place of old.
 func (t *flowTable) replace(hash uint32, old, r ref) {
 	if i, ok := t.place(hash, old); ok {

@@ -182,8 +182,11 @@ func (t *Tracker) touch(hashes []uint64, picks []uint16) {
 	var refs [touchAhead]ref
 	for len(picks) > 0 {
 		n := min(len(picks), touchAhead)
+		for _, i := range picks[:n] {
+			t.touched += uint16(t.table.slots[uint32(hashes[i])&mask].hash)
+		}
 		for k, i := range picks[:n] {
-			refs[k] = t.table.slots[uint32(hashes[i])&mask].ref
+			refs[k] = t.table.likely(uint32(hashes[i]))
 		}
 		for _, r := range refs[:n] {
 			switch place := r.place(); r.form() {
