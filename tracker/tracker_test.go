@@ -11,6 +11,11 @@ import (
 // opened is a connection whose handshake is done, in a tracker of its own.
 func opened(tb testing.TB) (*tracker.Tracker, []segment.Segment) {
 	tb.Helper()
+	return openedOn(tb, tracker.New(tracker.DefaultConfig()))
+}
+
+func openedOn(tb testing.TB, t *tracker.Tracker) (*tracker.Tracker, []segment.Segment) {
+	tb.Helper()
 	c, err := script.Parse("bulk", `A handshake and the first data of both.
 0     > S  0:0(0) win 65535 <mss 1460,wscale 7>
 +.020 < S. 0:0(0) ack 1 win 65535 <mss 1460,wscale 7>
@@ -22,7 +27,6 @@ func opened(tb testing.TB) (*tracker.Tracker, []segment.Segment) {
 		tb.Fatal(err)
 	}
 	s := c.Segments()
-	t := tracker.New(tracker.DefaultConfig())
 	for i := range s {
 		t.Observe(&s[i])
 	}
@@ -135,11 +139,19 @@ func TestAThirdConnectionOfATupleIsTheThird(t *testing.T) {
 	}
 }
 
+// BenchmarkInOrder is a data segment and its ACK, in each of the forms that an open connection takes.
 func BenchmarkInOrder(b *testing.B) {
-	tr, s := opened(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		bulk(tr, s, 1)
+	for _, form := range []struct {
+		name string
+		of   func(tracker.Config) *tracker.Tracker
+	}{{"plain", tracker.New}, {"full", tracker.NewWithoutSmallForms}} {
+		b.Run(form.name, func(b *testing.B) {
+			tr, s := openedOn(b, form.of(tracker.DefaultConfig()))
+			b.ReportAllocs()
+			for b.Loop() {
+				bulk(tr, s, 1)
+			}
+		})
 	}
 }
 
