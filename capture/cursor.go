@@ -32,17 +32,26 @@ func (in *input) addLink(link uint16) {
 	}
 }
 
+// runLength is how many packets are read ahead at most: enough to spread over
+// them what is done once a run, few enough to stay in the first-level cache.
+const runLength = 64
+
 // cursor is an input that is open, standing at a packet.
 type cursor struct {
-	in      *input
-	rec     record
+	in   *input
+	time int64 // of the packet it stands at
+	// run is that packet and those behind it that were read already; it is part
+	// of records.
+	run     []record
+	records [runLength]record
+	single  bool // read one packet at a time
 	reader  recordReader
 	raw     *countingReader
 	file    io.Closer
 	release func()
 	buf     []byte   // of the raw file, for the next cursor
 	packing []string // compressions taken off, outermost first
-	read    uint64   // packets
+	read    uint64   // packets, those of run included
 }
 
 // countingReader counts what is read for Source.Progress.
@@ -68,13 +77,13 @@ func (s *Source) open(in *input, buf []byte, done *atomic.Int64) (*cursor, error
 	}
 	c := &cursor{
 		in: in, raw: &countingReader{r: raw, done: done}, file: closer,
-		release: func() {}, buf: buf,
+		release: func() {}, buf: buf, single: s.opt.single,
 	}
 	if err := c.start(); err != nil {
 		c.close()
 		return nil, err
 	}
-	if err := c.next(); err != nil {
+	if err := c.advance(0); err != nil {
 		in.drops = c.reader.lost()
 		c.close()
 		if errors.Is(err, io.EOF) {
@@ -137,17 +146,36 @@ func (c *cursor) format() string {
 	return format
 }
 
-// next moves to the next packet; io.EOF after the last, otherwise a *FileError.
-func (c *cursor) next() error {
-	err := c.reader.next(&c.rec)
-	if err == nil {
-		c.read++
-		return nil
+// advance moves past the first n packets of the run. It returns io.EOF after
+// the last packet, otherwise a *FileError.
+func (c *cursor) advance(n int) error {
+	if c.run = c.run[n:]; len(c.run) == 0 {
+		if err := c.refill(); err != nil {
+			return err
+		}
 	}
-	if errors.Is(err, io.EOF) {
-		return io.EOF
+	c.time = c.run[0].time
+	return nil
+}
+
+// refill reads the next run. Its first packet may have to be waited for, or be
+// anything; the others are those that cost nothing but to look at them.
+func (c *cursor) refill() error {
+	n := 0
+	if !c.single {
+		n = c.reader.run(c.records[:])
 	}
-	return c.fileError(err)
+	if n == 0 {
+		if err := c.reader.next(&c.records[0]); errors.Is(err, io.EOF) {
+			return io.EOF
+		} else if err != nil {
+			return c.fileError(err)
+		}
+		n = 1
+	}
+	c.run = c.records[:n]
+	c.read += uint64(n)
+	return nil
 }
 
 // fileError says where in which file something was wrong.

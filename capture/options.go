@@ -23,6 +23,11 @@ const (
 	optExperiment1   = 253
 	optExperiment2   = 254
 
+	// onlyTimestamps is how the options begin of nearly every segment of a
+	// connection with timestamps: two NOPs, and nothing fits behind.
+	onlyTimestamps       = 0x0101080a
+	onlyTimestampsHeader = 32
+
 	// fastOpenExperiment is the identifier RFC 7413 used before it had a kind (RFC 6994).
 	fastOpenExperiment = 0xf989
 )
@@ -31,13 +36,6 @@ const (
 // length what the header's data offset promises. An option whose length is not
 // the one its RFC gives it is passed over, as RFC 9293 3.1 asks for unknown ones.
 func parseOptions(b []byte, length int, o *segment.Options) {
-	// Nearly every segment of a connection with timestamps has exactly these.
-	if len(b) == 12 && length == 12 && binary.BigEndian.Uint32(b) == 0x0101080a {
-		o.Has = segment.OptTimestamps
-		o.TSVal = binary.BigEndian.Uint32(b[4:])
-		o.TSEcr = binary.BigEndian.Uint32(b[8:])
-		return
-	}
 	if len(b) < length {
 		o.Has |= segment.OptCut
 	}

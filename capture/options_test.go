@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/tcplife/tcplife/internal/segment"
@@ -51,6 +52,7 @@ func TestOptions(t *testing.T) {
 // Cutting options never invents one: what is read of a part is read of the whole.
 func FuzzOptions(f *testing.F) {
 	f.Add(timestamps, 3)
+	f.Add(timestamps, 12)
 	f.Add([]byte{2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 1, 3, 3, 7}, 11)
 	f.Add([]byte{1, 1, 5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 6}, 19)
 	f.Fuzz(func(t *testing.T, b []byte, keep int) {
@@ -59,6 +61,15 @@ func FuzzOptions(f *testing.F) {
 		var whole, part segment.Options
 		parseOptions(b, len(b), &whole)
 		parseOptions(b[:keep], len(b), &part)
+		// The shortcut for the usual options takes what this takes.
+		padded := append(bytes.Clone(b), make([]byte, -len(b)&3)...)
+		var want segment.Options
+		parseOptions(padded[:keep], len(padded), &want)
+		var got segment.Segment
+		header := tcpHeader(0x10, padded, nil)
+		if fillTCP(&got, ends{}, header[:20+keep], len(header)); got.Options != want {
+			t.Errorf("options %v, %d octets captured: %+v, want %+v", padded, keep, got.Options, want)
+		}
 		if extra := part.Has &^ whole.Has &^ segment.OptCut; extra != 0 {
 			t.Errorf("options %v: the first %d bytes show %b that the whole does not", b, keep, extra)
 		}

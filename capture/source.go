@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"slices"
 	"sync/atomic"
 
@@ -32,6 +33,9 @@ type Options struct {
 	VerifyChecksums bool
 	// Log gets what is worth knowing but no error; may be nil.
 	Log *slog.Logger
+	// single has packets read one at a time and decoded without the shortcut
+	// for plain frames: what tests hold the fast way against.
+	single bool
 }
 
 // DefaultOptions returns what a user expects who asks for nothing.
@@ -114,7 +118,7 @@ func (s *Source) probe(all []named) error {
 		}
 		c, err := s.open(in, use, read)
 		if c != nil {
-			in.hasTime, in.first, in.link = true, c.rec.time, c.rec.link
+			in.hasTime, in.first, in.link = true, c.time, c.run[0].link
 			if in.regular {
 				c.close()
 			} else {
@@ -165,10 +169,9 @@ func (s *Source) compileFilter() error {
 	if s.opt.Filter == "" {
 		return nil
 	}
-	const ethernet = 1
 	s.filter = newFilter(s.opt.Filter)
 	if len(s.pending) == 0 {
-		return s.filter.prepare(ethernet)
+		return s.filter.prepare(linkEthernet)
 	}
 	for _, in := range s.pending {
 		if err := s.filter.prepare(in.link); err != nil {
@@ -182,11 +185,12 @@ func (s *Source) compileFilter() error {
 // len(batch) only at the end, and io.EOF with 0 after it; or the context's error.
 func (s *Source) Next(batch []segment.Segment) (int, error) {
 	n := 0
-	for frames := 0; n < len(batch); frames++ {
-		if frames%checkEvery == 0 {
+	for unchecked := checkEvery; n < len(batch); {
+		if unchecked >= checkEvery {
 			if err := s.ctx.Err(); err != nil {
 				return n, err
 			}
+			unchecked = 0
 		}
 		c := s.earliest()
 		if c == nil {
@@ -195,19 +199,37 @@ func (s *Source) Next(batch []segment.Segment) (int, error) {
 			}
 			return n, nil
 		}
-		s.number++
-		if s.take(c, &batch[n]) {
-			n++
-		}
-		s.advance(c)
+		run := s.due(c, len(batch)-n)
+		n += s.take(c.in, run, batch[n:])
+		unchecked += len(run)
+		s.advance(c, len(run))
 	}
 	return n, nil
+}
+
+// due returns the packets of the earliest cursor, at least one and at most so
+// many, that come before those of all other files.
+func (s *Source) due(c *cursor, most int) []record {
+	run := c.run[:min(len(c.run), most)]
+	limit := s.heap.limit()
+	if len(s.pending) > 0 {
+		limit = min(limit, s.pending[0].first)
+	}
+	if limit == math.MaxInt64 {
+		return run
+	}
+	for i := 1; i < len(run); i++ {
+		if run[i].time >= limit {
+			return run[:i]
+		}
+	}
+	return run
 }
 
 // earliest returns the cursor with the next packet of the trace. A file that is
 // not open yet is opened when its first packet is due.
 func (s *Source) earliest() *cursor {
-	for len(s.pending) > 0 && (len(s.heap) == 0 || s.pending[0].first <= s.heap[0].rec.time) {
+	for len(s.pending) > 0 && (len(s.heap) == 0 || s.pending[0].first <= s.heap[0].time) {
 		in := s.pending[0]
 		s.pending = s.pending[1:]
 		s.admit(in)
@@ -248,12 +270,31 @@ func (s *Source) buffer() []byte {
 	return make([]byte, blockSize)
 }
 
-// take counts the packet a cursor stands at and decodes it into seg. It
-// reports whether it was a TCP segment.
-func (s *Source) take(c *cursor, seg *segment.Segment) bool {
-	rec, in := &c.rec, c.in
+// take counts the packets of a run and decodes them into batch, which has room
+// for all. It returns how many were TCP segments.
+func (s *Source) take(in *input, run []record, batch []segment.Segment) int {
 	if s.filter != nil {
-		pass, err := s.filter.matches(rec)
+		return s.takeFiltered(in, run, batch)
+	}
+	s.tally(in, run)
+	n := 0
+	for i := range run {
+		if s.decode(&run[i], &batch[n]) {
+			batch[n].Number, batch[n].File = s.number+uint64(i)+1, in.index
+			n++
+		}
+	}
+	s.number += uint64(len(run))
+	s.segments(in, n)
+	return n
+}
+
+// takeFiltered is take for the packets that pass the filter.
+func (s *Source) takeFiltered(in *input, run []record, batch []segment.Segment) int {
+	n := 0
+	for i := range run {
+		s.number++
+		pass, err := s.filter.matches(&run[i])
 		if err != nil && in.stats.Err == nil {
 			// The interface was not known when the filter was compiled; the
 			// file's other interfaces still count.
@@ -261,52 +302,34 @@ func (s *Source) take(c *cursor, seg *segment.Segment) bool {
 		}
 		if !pass {
 			s.stats.Filtered++
+			continue
+		}
+		s.tally(in, run[i:i+1])
+		if s.decode(&run[i], &batch[n]) {
+			batch[n].Number, batch[n].File = s.number, in.index
+			n++
+		}
+	}
+	s.segments(in, n)
+	return n
+}
+
+// decode fills seg, except for Number and File, with the segment in a packet
+// and reports whether there was one.
+func (s *Source) decode(rec *record, seg *segment.Segment) bool {
+	if s.opt.single || rec.link != linkEthernet || !s.dec.plain(rec.data, seg) {
+		if why := s.dec.decode(rec.link, rec.data, rec.wire, seg); why != isSegment {
+			s.skipped.add(why)
 			return false
 		}
 	}
-	s.count(rec, in)
-	why := s.dec.decode(rec.link, rec.data, rec.wire, seg)
-	if why != isSegment {
-		s.skipped.add(why)
-		return false
-	}
-	seg.Number, seg.Time, seg.File = s.number, rec.time, in.index
-	s.stats.TCP++
-	in.stats.TCP++
+	seg.Time = rec.time
 	return true
 }
 
-func (s *Source) count(rec *record, in *input) {
-	s.stats.Packets++
-	s.stats.Bytes += uint64(rec.wire)
-	if n := uint32(len(rec.data)); n < rec.wire {
-		if s.stats.CutPackets == 0 || n < s.stats.SnapLen {
-			s.stats.SnapLen = n
-		}
-		s.stats.CutPackets++
-	}
-	f := &in.stats
-	if f.Packets == 0 {
-		f.First, f.Last = rec.time, rec.time
-	} else if rec.time < in.previous {
-		f.Backwards++
-		s.stats.Backwards++
-	}
-	in.previous = rec.time
-	f.First, f.Last = min(f.First, rec.time), max(f.Last, rec.time)
-	if !s.stats.FirstSet {
-		s.stats.First, s.stats.Last, s.stats.FirstSet = rec.time, rec.time, true
-	}
-	s.stats.First, s.stats.Last = min(s.stats.First, rec.time), max(s.stats.Last, rec.time)
-	f.Packets++
-	if len(in.links) == 0 || in.links[len(in.links)-1] != rec.link {
-		in.addLink(rec.link)
-	}
-}
-
-// advance moves the earliest cursor to its next packet.
-func (s *Source) advance(c *cursor) {
-	err := c.next()
+// advance moves the earliest cursor past n packets.
+func (s *Source) advance(c *cursor, n int) {
+	err := c.advance(n)
 	if err == nil {
 		s.heap.fix()
 		return

@@ -40,38 +40,43 @@ func (e ends) sum() uint64 {
 	return sum + carry
 }
 
+// greater is 1 if source and port come after destination and port, otherwise
+// 0: the borrow of subtracting them.
+func (e ends) greater(sport, dport uint64) uint64 {
+	_, borrow := bits.Sub64(dport, sport, 0)
+	_, borrow = bits.Sub64(e.dstLo, e.srcLo, borrow)
+	_, borrow = bits.Sub64(e.dstHi, e.srcHi, borrow)
+	return borrow
+}
+
 // fillTCP reads a TCP header into s, all of which was zero but for what the IP
 // header tells. b is what was captured of the segment, at least 20 octets;
 // length is how long it was on the wire.
 func fillTCP(s *segment.Segment, e ends, b []byte, length int) {
 	_ = b[19]
-	header := int(b[12]>>4) * 4
-	setFlow(s, e, uint64(binary.BigEndian.Uint16(b)), uint64(binary.BigEndian.Uint16(b[2:])))
+	sport, dport := uint64(binary.BigEndian.Uint16(b)), uint64(binary.BigEndian.Uint16(b[2:]))
+	// Nothing foretells in which direction the next segment goes, so this is
+	// segment.FlowOf without branches: what differs is exchanged, or nothing is.
+	swap := e.greater(sport, dport)
+	hi, lo, port := (e.srcHi^e.dstHi)&-swap, (e.srcLo^e.dstLo)&-swap, (sport^dport)&-swap
+	binary.BigEndian.PutUint64(s.Flow.A.IP[:8], e.srcHi^hi)
+	binary.BigEndian.PutUint64(s.Flow.A.IP[8:], e.srcLo^lo)
+	binary.BigEndian.PutUint64(s.Flow.B.IP[:8], e.dstHi^hi)
+	binary.BigEndian.PutUint64(s.Flow.B.IP[8:], e.dstLo^lo)
+	s.Flow.A.Port, s.Flow.B.Port = uint16(sport^port), uint16(dport^port)
+	s.Dir = segment.Direction(swap)
 	s.Seq = seq.Num(binary.BigEndian.Uint32(b[4:]))
 	s.Ack = seq.Num(binary.BigEndian.Uint32(b[8:]))
 	s.Flags = segment.Flags(binary.BigEndian.Uint16(b[12:]) & 0x1ff)
 	s.Window = binary.BigEndian.Uint16(b[14:])
-	if header > 20 {
+	header := int(b[12]>>4) * 4
+	switch {
+	case header == onlyTimestampsHeader && len(b) >= onlyTimestampsHeader && binary.BigEndian.Uint32(b[20:]) == onlyTimestamps:
+		s.Options.Has = segment.OptTimestamps
+		s.Options.TSVal, s.Options.TSEcr = binary.BigEndian.Uint32(b[24:]), binary.BigEndian.Uint32(b[28:])
+	case header > 20:
 		parseOptions(b[20:min(header, len(b))], header-20, &s.Options)
 	}
 	s.PayloadLen = uint32(max(0, length-header))
 	s.Captured = uint32(max(0, len(b)-header))
-}
-
-// setFlow is segment.FlowOf without branches, since nothing foretells in which
-// direction the next segment goes.
-func setFlow(s *segment.Segment, e ends, sport, dport uint64) {
-	// The borrow of destination minus source tells whether the source is greater.
-	_, swap := bits.Sub64(dport, sport, 0)
-	_, swap = bits.Sub64(e.dstLo, e.srcLo, swap)
-	_, swap = bits.Sub64(e.dstHi, e.srcHi, swap)
-	// What differs is exchanged, or nothing is.
-	hi, lo, port := (e.srcHi^e.dstHi)&-swap, (e.srcLo^e.dstLo)&-swap, (sport^dport)&-swap
-	a, b := &s.Flow.A, &s.Flow.B
-	binary.BigEndian.PutUint64(a.IP[:8], e.srcHi^hi)
-	binary.BigEndian.PutUint64(a.IP[8:], e.srcLo^lo)
-	binary.BigEndian.PutUint64(b.IP[:8], e.dstHi^hi)
-	binary.BigEndian.PutUint64(b.IP[8:], e.dstLo^lo)
-	a.Port, b.Port = uint16(sport^port), uint16(dport^port)
-	s.Dir = segment.Direction(swap)
 }
