@@ -44,16 +44,12 @@ func (m merger) fix() {
 	}
 }
 
-// limit is the time before which packets of the top come before those of all
+// limit is a time before which packets of the top come before those of all
 // other cursors.
 func (m merger) limit() int64 {
 	limit := int64(math.MaxInt64)
 	for _, c := range m[1:min(len(m), 3)] { // the top's children: all others come after one of them
-		at := c.time
-		if m[0].in.index < c.in.index {
-			at++
-		}
-		limit = min(limit, at)
+		limit = min(limit, c.time)
 	}
 	return limit
 }
