@@ -20,7 +20,7 @@ func benchFrames(count, payload, snapLen int) []stamped {
 		tcp := tcpHeader(0x10, timestamps, nil)
 		switch {
 		case i%32 == 0:
-			tcp = tcpHeader(0x02, []byte{2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7}, nil)
+			tcp = tcpHeader(0x02, usualSYN, nil)
 		case i%3 != 0:
 			tcp = tcpHeader(0x18, timestamps, make([]byte, payload))
 		}
@@ -192,7 +192,8 @@ func BenchmarkOptions(b *testing.B) {
 	}{
 		{"none", nil},
 		{"timestamps", timestamps},
-		{"syn", []byte{2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7}},
+		{"syn", usualSYN},
+		{"syn-without-timestamps", []byte{2, 4, 5, 0xb4, 1, 3, 3, 8, 1, 1, 4, 2}},
 		{"sack", join(timestamps, []byte{1, 1, 5, 18}, make([]byte, 16))},
 	} {
 		b.Run(bench.name, func(b *testing.B) {

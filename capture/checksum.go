@@ -35,6 +35,7 @@ func sumOctets(sum uint64, b []byte) uint64 {
 // sumNarrow is sumOctets for any machine.
 func sumNarrow(sum uint64, b []byte) uint64 {
 	var carry uint64
+	all := b
 	for len(b) >= 32 {
 		sum, carry = bits.Add64(sum, binary.LittleEndian.Uint64(b), carry)
 		sum, carry = bits.Add64(sum, binary.LittleEndian.Uint64(b[8:]), carry)
@@ -46,14 +47,13 @@ func sumNarrow(sum uint64, b []byte) uint64 {
 		sum, carry = bits.Add64(sum, binary.LittleEndian.Uint64(b), carry)
 		b = b[8:]
 	}
-	// The rest is at most seven octets, put together without a copy.
 	var rest uint64
-	if len(b) >= 4 {
-		rest = uint64(binary.LittleEndian.Uint32(b))
-		for i, c := range b[4:] {
-			rest |= uint64(c) << (32 + 8*i)
-		}
-	} else {
+	switch {
+	case len(b) == 0:
+	case len(all) >= 8:
+		// The last eight octets, of which some were added already.
+		rest = binary.LittleEndian.Uint64(all[len(all)-8:]) >> (64 - 8*len(b))
+	default:
 		for i, c := range b {
 			rest |= uint64(c) << (8 * i)
 		}

@@ -36,6 +36,33 @@ const (
 // length what the header's data offset promises. An option whose length is not
 // the one its RFC gives it is passed over, as RFC 9293 3.1 asks for unknown ones.
 func parseOptions(b []byte, length int, o *segment.Options) {
+	if len(b) < 20 || length != 20 || !parseSYN((*[20]byte)(b), o) {
+		walkOptions(b, length, o)
+	}
+}
+
+// parseSYN reads the options that Linux, and with it most hosts, puts into a
+// SYN: MSS, SACK permitted, timestamps, NOP, window scale. It reports false
+// when they are anything else (BenchmarkOptions).
+func parseSYN(b *[20]byte, o *segment.Options) bool {
+	const (
+		mss           = optMSS<<8 | 4
+		sackAndStamps = optSACKPermitted<<24 | 2<<16 | optTimestamps<<8 | 10
+		nopAndScale   = optNOP<<16 | optWindowScale<<8 | 3
+	)
+	scale := binary.BigEndian.Uint32(b[16:])
+	if binary.BigEndian.Uint16(b[:]) != mss || binary.BigEndian.Uint32(b[4:]) != sackAndStamps || scale>>8 != nopAndScale {
+		return false
+	}
+	o.Has = segment.OptMSS | segment.OptSACKPermitted | segment.OptTimestamps | segment.OptWindowScale
+	o.MSS = binary.BigEndian.Uint16(b[2:])
+	o.TSVal, o.TSEcr = binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint32(b[12:])
+	o.WindowScale = uint8(scale)
+	return true
+}
+
+// walkOptions is parseOptions for any options.
+func walkOptions(b []byte, length int, o *segment.Options) {
 	if len(b) < length {
 		o.Has |= segment.OptCut
 	}

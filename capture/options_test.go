@@ -49,11 +49,23 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+var usualSYN = []byte{2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 1, 1, 3, 3, 7}
+
 // Cutting options never invents one: what is read of a part is read of the whole.
 func FuzzOptions(f *testing.F) {
 	f.Add(timestamps, 3)
 	f.Add(timestamps, 12)
-	f.Add([]byte{2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 1, 3, 3, 7}, 11)
+	for i := range usualSYN {
+		usual := bytes.Clone(usualSYN)
+		f.Add(usual, i)
+		usual[i]++
+		f.Add(usual, len(usual))
+	}
+	for i := range timestamps {
+		usual := bytes.Clone(timestamps)
+		usual[i]++
+		f.Add(usual, len(usual))
+	}
 	f.Add([]byte{1, 1, 5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 6}, 19)
 	f.Fuzz(func(t *testing.T, b []byte, keep int) {
 		b = b[:min(len(b), 40)]
@@ -61,10 +73,10 @@ func FuzzOptions(f *testing.F) {
 		var whole, part segment.Options
 		parseOptions(b, len(b), &whole)
 		parseOptions(b[:keep], len(b), &part)
-		// The shortcut for the usual options takes what this takes.
+		// The shortcuts for the usual options take what the walk takes.
 		padded := append(bytes.Clone(b), make([]byte, -len(b)&3)...)
 		var want segment.Options
-		parseOptions(padded[:keep], len(padded), &want)
+		walkOptions(padded[:keep], len(padded), &want)
 		var got segment.Segment
 		header := tcpHeader(0x10, padded, nil)
 		if fillTCP(&got, ends{}, header[:20+keep], len(header)); got.Options != want {

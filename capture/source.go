@@ -279,10 +279,14 @@ func (s *Source) take(in *input, run []record, batch []segment.Segment) int {
 	s.tally(in, run)
 	n := 0
 	for i := range run {
-		if s.decode(&run[i], &batch[n]) {
-			batch[n].Number, batch[n].File = s.number+uint64(i)+1, in.index
-			n++
+		rec, seg := &run[i], &batch[n]
+		if rec.link != linkEthernet || s.opt.single || !s.dec.plain(rec.data, seg) {
+			if !s.decode(rec, seg) {
+				continue
+			}
 		}
+		seg.Number, seg.Time, seg.File = s.number+uint64(i)+1, rec.time, in.index
+		n++
 	}
 	s.number += uint64(len(run))
 	s.segments(in, n)
@@ -305,8 +309,8 @@ func (s *Source) takeFiltered(in *input, run []record, batch []segment.Segment) 
 			continue
 		}
 		s.tally(in, run[i:i+1])
-		if s.decode(&run[i], &batch[n]) {
-			batch[n].Number, batch[n].File = s.number, in.index
+		if seg := &batch[n]; s.decode(&run[i], seg) {
+			seg.Number, seg.Time, seg.File = s.number, run[i].time, in.index
 			n++
 		}
 	}
@@ -314,17 +318,13 @@ func (s *Source) takeFiltered(in *input, run []record, batch []segment.Segment) 
 	return n
 }
 
-// decode fills seg, except for Number and File, with the segment in a packet
-// and reports whether there was one.
+// decode fills seg with the segment in a packet, or counts why there is none.
 func (s *Source) decode(rec *record, seg *segment.Segment) bool {
-	if s.opt.single || rec.link != linkEthernet || !s.dec.plain(rec.data, seg) {
-		if why := s.dec.decode(rec.link, rec.data, rec.wire, seg); why != isSegment {
-			s.skipped.add(why)
-			return false
-		}
+	why := s.dec.decode(rec.link, rec.data, rec.wire, seg)
+	if why != isSegment {
+		s.skipped.add(why)
 	}
-	seg.Time = rec.time
-	return true
+	return why == isSegment
 }
 
 // advance moves the earliest cursor past n packets.
