@@ -51,7 +51,9 @@ type cursor struct {
 	release func()
 	buf     []byte   // of the raw file, for the next cursor
 	packing []string // compressions taken off, outermost first
-	read    uint64   // packets, those of run included
+	plain   *blockReader
+	ahead   *ahead // may be nil
+	read    uint64 // packets, those of run included
 }
 
 // countingReader counts what is read for Source.Progress.
@@ -126,6 +128,7 @@ func (c *cursor) start() error {
 	b, names, release, err := decompress(outer)
 	c.release = release
 	c.packing = names
+	c.plain = b
 	if err == nil {
 		c.reader, err = newRecordReader(b)
 	}
@@ -204,8 +207,20 @@ func (c *cursor) fileError(err error) error {
 	return fe
 }
 
+// workAhead lets the decompressor of a cursor, if it has one, go on by itself.
+// A pipe is left alone: nobody could stop what waits for it.
+func (c *cursor) workAhead() {
+	if len(c.packing) > 0 && c.in.regular && c.plain.err == nil && !c.single {
+		c.ahead = newAhead(c.plain.src)
+		c.plain.src = c.ahead
+	}
+}
+
 // close gives back what the cursor holds.
 func (c *cursor) close() {
+	if c.ahead != nil {
+		c.ahead.close()
+	}
 	c.release()
 	c.file.Close()
 }

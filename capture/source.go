@@ -33,8 +33,9 @@ type Options struct {
 	VerifyChecksums bool
 	// Log gets what is worth knowing but no error; may be nil.
 	Log *slog.Logger
-	// single has packets read one at a time and decoded without the shortcut
-	// for plain frames: what tests hold the fast way against.
+	// single has packets read one at a time, decoded without the shortcut for
+	// plain frames and decompressed on the spot: what tests hold the fast ways
+	// against.
 	single bool
 }
 
@@ -253,6 +254,9 @@ func (s *Source) admit(in *input) {
 		if c, err = s.open(in, s.buffer(), &s.done); err != nil || c == nil {
 			s.finish(in, err)
 			return
+		}
+		if len(s.heap) < maxAhead {
+			c.workAhead()
 		}
 	}
 	s.heap.push(c)
