@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"slices"
 	"sync/atomic"
 
@@ -208,25 +207,6 @@ func (s *Source) Next(batch []segment.Segment) (int, error) {
 	return n, nil
 }
 
-// due returns the packets of the earliest cursor, at least one and at most so
-// many, that come before those of all other files.
-func (s *Source) due(c *cursor, most int) []record {
-	run := c.run[:min(len(c.run), most)]
-	limit := s.heap.limit()
-	if len(s.pending) > 0 {
-		limit = min(limit, s.pending[0].first)
-	}
-	if limit == math.MaxInt64 {
-		return run
-	}
-	for i := 1; i < len(run); i++ {
-		if run[i].time >= limit {
-			return run[:i]
-		}
-	}
-	return run
-}
-
 // earliest returns the cursor with the next packet of the trace. A file that is
 // not open yet is opened when its first packet is due.
 func (s *Source) earliest() *cursor {
@@ -272,63 +252,6 @@ func (s *Source) buffer() []byte {
 		return buf
 	}
 	return make([]byte, blockSize)
-}
-
-// take counts the packets of a run and decodes them into batch, which has room
-// for all. It returns how many were TCP segments.
-func (s *Source) take(in *input, run []record, batch []segment.Segment) int {
-	if s.filter != nil {
-		return s.takeFiltered(in, run, batch)
-	}
-	s.tally(in, run)
-	n := 0
-	for i := range run {
-		rec, seg := &run[i], &batch[n]
-		if rec.link != linkEthernet || s.opt.single || !s.dec.plain(rec.data, seg) {
-			if !s.decode(rec, seg) {
-				continue
-			}
-		}
-		seg.Number, seg.Time, seg.File = s.number+uint64(i)+1, rec.time, in.index
-		n++
-	}
-	s.number += uint64(len(run))
-	s.segments(in, n)
-	return n
-}
-
-// takeFiltered is take for the packets that pass the filter.
-func (s *Source) takeFiltered(in *input, run []record, batch []segment.Segment) int {
-	n := 0
-	for i := range run {
-		s.number++
-		pass, err := s.filter.matches(&run[i])
-		if err != nil && in.stats.Err == nil {
-			// The interface was not known when the filter was compiled; the
-			// file's other interfaces still count.
-			in.stats.Err = &FileError{Path: in.path, Err: err}
-		}
-		if !pass {
-			s.stats.Filtered++
-			continue
-		}
-		s.tally(in, run[i:i+1])
-		if seg := &batch[n]; s.decode(&run[i], seg) {
-			seg.Number, seg.Time, seg.File = s.number, run[i].time, in.index
-			n++
-		}
-	}
-	s.segments(in, n)
-	return n
-}
-
-// decode fills seg with the segment in a packet, or counts why there is none.
-func (s *Source) decode(rec *record, seg *segment.Segment) bool {
-	why := s.dec.decode(rec.link, rec.data, rec.wire, seg)
-	if why != isSegment {
-		s.skipped.add(why)
-	}
-	return why == isSegment
 }
 
 // advance moves the earliest cursor past n packets.

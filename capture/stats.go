@@ -3,7 +3,6 @@ package capture
 import (
 	"errors"
 	"fmt"
-	"math"
 )
 
 // What is wrong with an input; a FileError wraps one of them where it applies.
@@ -137,66 +136,6 @@ func (s *Stats) addDrops(d drops) {
 	s.DropsKernel += d.kernel
 	s.DropsInterface += d.interfaces
 	s.DropsMarked += d.marks
-}
-
-// tally counts the packets of a run. It goes over them once, with few enough
-// variables to keep them in registers: this is done for each packet (BenchmarkRead).
-func (s *Source) tally(in *input, run []record) {
-	st, f := &s.stats, &in.stats
-	previous, link := int64(math.MinInt64), -1
-	if f.Packets > 0 {
-		previous = in.previous
-	}
-	var bytes, backwards, cut uint64
-	least := uint32(math.MaxUint32)
-	for i := range run {
-		rec := &run[i]
-		bytes += uint64(rec.wire)
-		// Of captures cut short, no one can foretell which packets are; so this
-		// has no branch. wire is an int32 and no less than the data.
-		n := uint32(len(rec.data))
-		isCut := (n - rec.wire) >> 31
-		cut += uint64(isCut)
-		least = min(least, n|(isCut-1))
-		if rec.time < previous {
-			backwards++
-		}
-		previous = rec.time
-		if int(rec.link) != link {
-			in.addLink(rec.link)
-			link = int(rec.link)
-		}
-	}
-	first, last := run[0].time, previous
-	if backwards > 0 {
-		for i := range run {
-			first, last = min(first, run[i].time), max(last, run[i].time)
-		}
-	}
-	if f.Packets == 0 {
-		f.First, f.Last = first, last
-	}
-	f.First, f.Last = min(f.First, first), max(f.Last, last)
-	if !st.FirstSet {
-		st.First, st.Last, st.FirstSet = first, last, true
-	}
-	st.First, st.Last = min(st.First, first), max(st.Last, last)
-	if cut > 0 && (st.CutPackets == 0 || least < st.SnapLen) {
-		st.SnapLen = least
-	}
-	in.previous = previous
-	f.Packets += uint64(len(run))
-	f.Backwards += backwards
-	st.Packets += uint64(len(run))
-	st.Bytes += bytes
-	st.CutPackets += cut
-	st.Backwards += backwards
-}
-
-// segments counts the packets that were TCP segments.
-func (s *Source) segments(in *input, n int) {
-	s.stats.TCP += uint64(n)
-	in.stats.TCP += uint64(n)
 }
 
 // skipCounts counts frames that gave no segment.
