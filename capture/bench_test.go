@@ -192,8 +192,9 @@ func BenchmarkOptions(b *testing.B) {
 	}{
 		{"none", nil},
 		{"timestamps", timestamps},
-		{"syn", usualSYN},
-		{"syn-without-timestamps", []byte{2, 4, 5, 0xb4, 1, 3, 3, 8, 1, 1, 4, 2}},
+		{"syn-linux", usualSYN},
+		{"syn-bsd", otherSYN},
+		{"syn-windows", windowsSYN},
 		{"sack", join(timestamps, []byte{1, 1, 5, 18}, make([]byte, 16))},
 	} {
 		b.Run(bench.name, func(b *testing.B) {

@@ -24,7 +24,8 @@ const (
 	optExperiment2   = 254
 
 	// onlyTimestamps is how the options begin of nearly every segment of a
-	// connection with timestamps: two NOPs, and nothing fits behind.
+	// connection with timestamps: two NOPs, kind, length. In a header of this
+	// length nothing fits behind them.
 	onlyTimestamps       = 0x0101080a
 	onlyTimestampsHeader = 32
 
@@ -35,30 +36,45 @@ const (
 // parseOptions reads the options of a header. b is what was captured of them,
 // length what the header's data offset promises. An option whose length is not
 // the one its RFC gives it is passed over, as RFC 9293 3.1 asks for unknown ones.
+//
+// Nearly all hosts pad options to words of 32 bits. Those words are read whole
+// (BenchmarkOptions); from the first that is anything else, walkOptions goes on.
 func parseOptions(b []byte, length int, o *segment.Options) {
-	if len(b) < 20 || length != 20 || !parseSYN((*[20]byte)(b), o) {
-		walkOptions(b, length, o)
-	}
-}
-
-// parseSYN reads the options that Linux, and with it most hosts, puts into a
-// SYN: MSS, SACK permitted, timestamps, NOP, window scale. It reports false
-// when they are anything else (BenchmarkOptions).
-func parseSYN(b *[20]byte, o *segment.Options) bool {
 	const (
 		mss           = optMSS<<8 | 4
+		nopScale      = optNOP<<16 | optWindowScale<<8 | 3
+		nopNopSACK    = optNOP<<24 | optNOP<<16 | optSACKPermitted<<8 | 2
 		sackAndStamps = optSACKPermitted<<24 | 2<<16 | optTimestamps<<8 | 10
-		nopAndScale   = optNOP<<16 | optWindowScale<<8 | 3
 	)
-	scale := binary.BigEndian.Uint32(b[16:])
-	if binary.BigEndian.Uint16(b[:]) != mss || binary.BigEndian.Uint32(b[4:]) != sackAndStamps || scale>>8 != nopAndScale {
-		return false
+	has := o.Has
+words:
+	for len(b) >= 4 {
+		word := binary.BigEndian.Uint32(b)
+		switch {
+		case word>>16 == mss:
+			has |= segment.OptMSS
+			o.MSS = uint16(word)
+		case word>>8 == nopScale:
+			has |= segment.OptWindowScale
+			o.WindowScale = uint8(word)
+		case word == nopNopSACK:
+			has |= segment.OptSACKPermitted
+		case (word == onlyTimestamps || word == sackAndStamps) && len(b) >= 12:
+			if word == sackAndStamps {
+				has |= segment.OptSACKPermitted
+			}
+			has |= segment.OptTimestamps
+			o.TSVal, o.TSEcr = binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:])
+			b, length = b[8:], length-8
+		default:
+			break words
+		}
+		b, length = b[4:], length-4
 	}
-	o.Has = segment.OptMSS | segment.OptSACKPermitted | segment.OptTimestamps | segment.OptWindowScale
-	o.MSS = binary.BigEndian.Uint16(b[2:])
-	o.TSVal, o.TSEcr = binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint32(b[12:])
-	o.WindowScale = uint8(scale)
-	return true
+	o.Has = has
+	if length > 0 {
+		walkOptions(b, length, o)
+	}
 }
 
 // walkOptions is parseOptions for any options.
