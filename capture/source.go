@@ -3,6 +3,12 @@
 // with bounded memory, and decodes frames down to TCP. Damage is data: it is
 // counted or named with file, packet and offset, and ends at most its own file.
 //
+// Nearly all packets take a short way: read in runs from the block in memory
+// (run.go), decoded in one function (plain.go). Whatever is unusual about a
+// record, a frame or the order of files takes the general way, and tests hold
+// the one against the other. Decompression goes on by itself (ahead.go); it is
+// the only goroutine here and ends with its file.
+//
 // The package knows nothing of connections and keeps no payload. It is the
 // only one that imports gopacket.
 package capture
