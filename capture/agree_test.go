@@ -107,6 +107,54 @@ func TestDecodersAgree(t *testing.T) {
 	}
 }
 
+// plainAgrees holds the shortcut for plain frames against decode.
+func plainAgrees(t *testing.T, frame []byte, wire uint32) (taken bool) {
+	t.Helper()
+	d := decoder{verify: true}
+	var want segment.Segment
+	got := segment.Segment{Number: 1, VLAN: [2]uint16{7, 7}, Checksum: segment.ChecksumBad} // of a batch used before
+	if !d.plain(frame, &got) {
+		return false
+	}
+	if why := d.decode(linkEthernet, frame, wire, &want); why != isSegment || got != want {
+		t.Errorf("frame %x, %d on the wire\nplain  %+v\ndecode %v %+v", frame, wire, got, why, want)
+	}
+	return true
+}
+
+func TestPlainAgreesWithDecode(t *testing.T) {
+	taken := 0
+	for _, frame := range agreeSeeds() {
+		for n := range len(frame) + 1 {
+			if plainAgrees(t, frame[:n:n], uint32(len(frame))) && n == len(frame) {
+				taken++
+			}
+		}
+		for i := range frame {
+			for flip := 1; flip < 256; flip++ {
+				frame[i] ^= byte(flip)
+				plainAgrees(t, frame, uint32(len(frame)))
+				frame[i] ^= byte(flip)
+			}
+		}
+	}
+	if taken < 5 {
+		t.Errorf("only %d of the seeds are taken for plain", taken)
+	}
+}
+
+func FuzzPlainAgrees(f *testing.F) {
+	for _, frame := range agreeSeeds() {
+		f.Add(frame, uint32(0))
+		f.Add(frame[:len(frame)-1], uint32(1))
+	}
+	f.Fuzz(func(t *testing.T, frame []byte, missing uint32) {
+		rec := record{data: frame}
+		rec.setWire(uint32(len(frame)) + missing)
+		plainAgrees(t, frame, rec.wire)
+	})
+}
+
 func FuzzDecodersAgree(f *testing.F) {
 	for _, frame := range agreeSeeds() {
 		f.Add(frame)

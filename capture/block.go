@@ -44,6 +44,13 @@ func (b *blockReader) peek(n int) ([]byte, error) {
 // consume moves past n bytes that were peeked at.
 func (b *blockReader) consume(n int) { b.lo += n }
 
+// held returns all that was read and not consumed, for those who would else
+// peek and consume many times.
+func (b *blockReader) held() []byte { return b.buf[b.lo:b.hi] }
+
+// keep consumes all that is held except for its last n bytes.
+func (b *blockReader) keep(n int) { b.lo = b.hi - n }
+
 func (b *blockReader) fill(n int) ([]byte, error) {
 	for b.hi-b.lo < n {
 		if err := b.read(); err != nil {

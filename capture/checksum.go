@@ -8,20 +8,14 @@ import (
 )
 
 // verifyTCP computes the checksum of RFC 9293 3.1 over pseudo header and
-// segment. The ones' complement sum does not depend on byte order (RFC 1071
-// section 2 B), so the data is summed eight little-endian octets at a time.
-func verifyTCP(k *ipPacket) segment.Checksum {
-	var sum uint64
-	if k.src.Addr().Is4() {
-		sum = uint64(binary.LittleEndian.Uint32(k.src[12:])) + uint64(binary.LittleEndian.Uint32(k.dst[12:]))
-	} else {
-		sum = sumOctets(sumOctets(0, k.src[:]), k.dst[:])
-	}
-	var tail [8]byte // length and protocol, which have the same sum in both pseudo headers
-	binary.BigEndian.PutUint32(tail[:], uint32(k.length))
-	tail[7] = protoTCP
-	sum = sumOctets(sum, tail[:])
-	if fold(sumOctets(sum, k.body)) == 0xffff {
+// segment. addresses is the sum of the pseudo header's two addresses. The
+// ones' complement sum does not depend on byte order (RFC 1071 section 2 B),
+// so everything is summed as little-endian words.
+func verifyTCP(addresses uint64, tcp []byte) segment.Checksum {
+	// Length and protocol, which have the same sum in both pseudo headers.
+	rest := uint64(bits.ReverseBytes32(uint32(len(tcp)))) + protoTCP<<24
+	sum, carry := bits.Add64(addresses, rest, 0)
+	if fold(sumOctets(sum+carry, tcp)) == 0xffff {
 		return segment.ChecksumGood
 	}
 	return segment.ChecksumBad
@@ -29,7 +23,19 @@ func verifyTCP(k *ipPacket) segment.Checksum {
 
 // sumOctets adds b to a ones' complement sum of 64 bits.
 func sumOctets(sum uint64, b []byte) uint64 {
+	if haveWide && len(b) >= wideFrom {
+		n := len(b) &^ 31
+		var carry uint64
+		sum, carry = bits.Add64(sum, sumWide(&b[0], n), 0)
+		sum, b = sum+carry, b[n:]
+	}
+	return sumNarrow(sum, b)
+}
+
+// sumNarrow is sumOctets for any machine.
+func sumNarrow(sum uint64, b []byte) uint64 {
 	var carry uint64
+	all := b
 	for len(b) >= 32 {
 		sum, carry = bits.Add64(sum, binary.LittleEndian.Uint64(b), carry)
 		sum, carry = bits.Add64(sum, binary.LittleEndian.Uint64(b[8:]), carry)
@@ -41,12 +47,18 @@ func sumOctets(sum uint64, b []byte) uint64 {
 		sum, carry = bits.Add64(sum, binary.LittleEndian.Uint64(b), carry)
 		b = b[8:]
 	}
-	if len(b) > 0 {
-		var rest [8]byte
-		copy(rest[:], b)
-		sum, carry = bits.Add64(sum, binary.LittleEndian.Uint64(rest[:]), carry)
+	var rest uint64
+	switch {
+	case len(b) == 0:
+	case len(all) >= 8:
+		// The last eight octets, of which some were added already.
+		rest = binary.LittleEndian.Uint64(all[len(all)-8:]) >> (64 - 8*len(b))
+	default:
+		for i, c := range b {
+			rest |= uint64(c) << (8 * i)
+		}
 	}
-	sum, carry = bits.Add64(sum, 0, carry)
+	sum, carry = bits.Add64(sum, rest, carry)
 	return sum + carry
 }
 

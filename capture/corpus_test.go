@@ -17,7 +17,8 @@ import (
 // TestCorpus reads a folder of captures with an INDEX.tsv (columns path,
 // packets, tcp_packets among others, as another tool counted them) and logs
 // where the counts differ. What must hold is that every capture ends in
-// counts or in an error that names the file.
+// counts or in an error that names the file, and in the same whether it is read
+// in runs or packet by packet.
 func TestCorpus(t *testing.T) {
 	root := os.Getenv("TCPLIFE_CORPUS")
 	if root == "" {
@@ -38,6 +39,7 @@ func TestCorpus(t *testing.T) {
 		}
 		src.Close()
 		st := src.Stats()
+		runsAgree(t, row["path"], DefaultOptions(), []int{256}, path)
 		f := st.Files[0]
 		if fe := (*FileError)(nil); !errors.Is(err, io.EOF) || f.Err != nil && (!errors.As(f.Err, &fe) || fe.Path != path) {
 			t.Errorf("%s: ended with %v, recorded %v", row["path"], err, f.Err)

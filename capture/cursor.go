@@ -32,17 +32,28 @@ func (in *input) addLink(link uint16) {
 	}
 }
 
+// runLength is how many packets are read ahead at most: enough to spread over
+// them what is done once a run, few enough to stay in the first-level cache.
+const runLength = 64
+
 // cursor is an input that is open, standing at a packet.
 type cursor struct {
-	in      *input
-	rec     record
+	in   *input
+	time int64 // of the packet it stands at
+	// run is that packet and those behind it that were read already; it is part
+	// of records.
+	run     []record
+	records [runLength]record
+	single  bool // read one packet at a time
 	reader  recordReader
 	raw     *countingReader
 	file    io.Closer
 	release func()
 	buf     []byte   // of the raw file, for the next cursor
 	packing []string // compressions taken off, outermost first
-	read    uint64   // packets
+	plain   *blockReader
+	ahead   *ahead // may be nil
+	read    uint64 // packets, those of run included
 }
 
 // countingReader counts what is read for Source.Progress.
@@ -68,13 +79,13 @@ func (s *Source) open(in *input, buf []byte, done *atomic.Int64) (*cursor, error
 	}
 	c := &cursor{
 		in: in, raw: &countingReader{r: raw, done: done}, file: closer,
-		release: func() {}, buf: buf,
+		release: func() {}, buf: buf, single: s.opt.single,
 	}
 	if err := c.start(); err != nil {
 		c.close()
 		return nil, err
 	}
-	if err := c.next(); err != nil {
+	if err := c.advance(0); err != nil {
 		in.drops = c.reader.lost()
 		c.close()
 		if errors.Is(err, io.EOF) {
@@ -117,6 +128,7 @@ func (c *cursor) start() error {
 	b, names, release, err := decompress(outer)
 	c.release = release
 	c.packing = names
+	c.plain = b
 	if err == nil {
 		c.reader, err = newRecordReader(b)
 	}
@@ -137,17 +149,36 @@ func (c *cursor) format() string {
 	return format
 }
 
-// next moves to the next packet; io.EOF after the last, otherwise a *FileError.
-func (c *cursor) next() error {
-	err := c.reader.next(&c.rec)
-	if err == nil {
-		c.read++
-		return nil
+// advance moves past the first n packets of the run. It returns io.EOF after
+// the last packet, otherwise a *FileError.
+func (c *cursor) advance(n int) error {
+	if c.run = c.run[n:]; len(c.run) == 0 {
+		if err := c.refill(); err != nil {
+			return err
+		}
 	}
-	if errors.Is(err, io.EOF) {
-		return io.EOF
+	c.time = c.run[0].time
+	return nil
+}
+
+// refill reads the next run. Its first packet may have to be waited for, or be
+// anything; the others are those that cost nothing but to look at them.
+func (c *cursor) refill() error {
+	n := 0
+	if !c.single {
+		n = c.reader.run(c.records[:])
 	}
-	return c.fileError(err)
+	if n == 0 {
+		if err := c.reader.next(&c.records[0]); errors.Is(err, io.EOF) {
+			return io.EOF
+		} else if err != nil {
+			return c.fileError(err)
+		}
+		n = 1
+	}
+	c.run = c.records[:n]
+	c.read += uint64(n)
+	return nil
 }
 
 // fileError says where in which file something was wrong.
@@ -176,8 +207,20 @@ func (c *cursor) fileError(err error) error {
 	return fe
 }
 
+// workAhead lets the decompressor of a cursor, if it has one, go on by itself.
+// A pipe is left alone: nobody could stop what waits for it.
+func (c *cursor) workAhead() {
+	if len(c.packing) > 0 && c.in.regular && c.plain.err == nil && !c.single {
+		c.ahead = newAhead(c.plain.src)
+		c.plain.src = c.ahead
+	}
+}
+
 // close gives back what the cursor holds.
 func (c *cursor) close() {
+	if c.ahead != nil {
+		c.ahead.close()
+	}
 	c.release()
 	c.file.Close()
 }

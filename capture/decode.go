@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 
 	"github.com/tcplife/tcplife/internal/segment"
-	"github.com/tcplife/tcplife/internal/seq"
 )
 
 // decoder reads frames by hand: link layer, IP, TCP. It hands what is not
@@ -76,10 +75,7 @@ func (d *decoder) ipv4(p []byte, cut int) skip {
 	if len(p) < header {
 		return skipTruncatedIPv4
 	}
-	var pkt ipPacket
-	pkt.src[10], pkt.src[11], pkt.dst[10], pkt.dst[11] = 0xff, 0xff, 0xff, 0xff
-	copy(pkt.src[12:], p[12:16])
-	copy(pkt.dst[12:], p[16:20])
+	pkt := ipPacket{ends: ends4(p[12:20])}
 	pkt.fragment = fragment&0x2000 != 0
 	pkt.verifiable = !pkt.fragment
 	pkt.setBody(p[header:], total-header)
@@ -97,7 +93,7 @@ func (d *decoder) ipv4(p []byte, cut int) skip {
 
 // ipPacket is what the layers above IP need to know of it.
 type ipPacket struct {
-	src, dst   segment.IP
+	ends
 	body       []byte // captured bytes after the IP headers, without padding of the frame
 	length     int    // how many there were on the wire
 	fragment   bool   // a first fragment: more of the packet follows in others
@@ -126,33 +122,9 @@ func (d *decoder) tcp(k *ipPacket) skip {
 	if header < 20 || header > k.length && !k.fragment {
 		return skipMalformedTCP
 	}
-	s := d.seg
-	s.Flow, s.Dir = flowOf(&k.src, &k.dst, binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:]))
-	s.Seq = seq.Num(binary.BigEndian.Uint32(b[4:]))
-	s.Ack = seq.Num(binary.BigEndian.Uint32(b[8:]))
-	s.Flags = segment.Flags(binary.BigEndian.Uint16(b[12:]) & 0x1ff)
-	s.Window = binary.BigEndian.Uint16(b[14:])
-	if header > 20 {
-		parseOptions(b[20:min(header, len(b))], header-20, &s.Options)
-	}
-	s.PayloadLen = uint32(max(0, k.length-header))
-	s.Captured = uint32(max(0, len(b)-header))
+	fillTCP(d.seg, k.ends, b, k.length)
 	if d.verify && k.verifiable && len(b) == k.length {
-		s.Checksum = verifyTCP(k)
+		d.seg.Checksum = verifyTCP(k.sum(), b)
 	}
 	return isSegment
-}
-
-// flowOf is segment.FlowOf without its byte-by-byte comparison, which costs
-// more than the rest of the decoding of an IPv4 header (BenchmarkDecode).
-func flowOf(src, dst *segment.IP, sport, dport uint16) (segment.Flow, segment.Direction) {
-	s, t := binary.BigEndian.Uint64(src[:]), binary.BigEndian.Uint64(dst[:])
-	if s == t {
-		s, t = binary.BigEndian.Uint64(src[8:]), binary.BigEndian.Uint64(dst[8:])
-	}
-	a, b := segment.Endpoint{IP: *src, Port: sport}, segment.Endpoint{IP: *dst, Port: dport}
-	if s < t || s == t && sport <= dport {
-		return segment.Flow{A: a, B: b}, segment.AtoB
-	}
-	return segment.Flow{A: b, B: a}, segment.BtoA
 }

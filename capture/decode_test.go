@@ -290,7 +290,7 @@ func TestChecksum(t *testing.T) {
 	}
 }
 
-// flowOf must order as the vocabulary of the project does.
+// fillTCP must order as the vocabulary of the project does.
 func TestFlowOrder(t *testing.T) {
 	addresses := []string{"10.0.0.1", "10.0.0.2", "9.255.255.255", "fd00::1", "fd00::2", "2001:db8::ffff", "::1", "2001:db9::"}
 	for _, from := range addresses {
@@ -298,9 +298,11 @@ func TestFlowOrder(t *testing.T) {
 			for _, ports := range [][2]uint16{{1, 2}, {2, 1}, {7, 7}} {
 				a := segment.Endpoint{IP: segment.IPOf(netip.MustParseAddr(from)), Port: ports[0]}
 				b := segment.Endpoint{IP: segment.IPOf(netip.MustParseAddr(to)), Port: ports[1]}
-				flow, dir := flowOf(&a.IP, &b.IP, a.Port, b.Port)
-				if wantFlow, wantDir := segment.FlowOf(a, b); flow != wantFlow || dir != wantDir {
-					t.Errorf("%v to %v: %v %v", a, b, flow, dir)
+				var got, want segment.Segment
+				header := join(u16(a.Port), u16(b.Port), make([]byte, 8), []byte{5 << 4}, make([]byte, 7))
+				fillTCP(&got, ends6(append(a.IP[:], b.IP[:]...)), header, len(header))
+				if want.Flow, want.Dir = segment.FlowOf(a, b); got != want {
+					t.Errorf("%v to %v: %v %v", a, b, got.Flow, got.Dir)
 				}
 			}
 		}

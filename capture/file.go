@@ -15,8 +15,6 @@ type record struct {
 	data []byte // valid until the next record is read
 	wire uint32 // length on the wire, at least len(data)
 	link uint16 // LINKTYPE_ value
-	// offset of the record in the file, after decompression.
-	offset int64
 }
 
 // setWire notes a length on the wire. Some writers leave it below what they
@@ -29,6 +27,10 @@ func (r *record) setWire(n uint32) {
 type recordReader interface {
 	// next reads one packet; io.EOF at a clean end, otherwise a *damageError.
 	next(rec *record) error
+	// run reads as many of the packets that follow as are ordinary and in the
+	// buffer already, and at most len(recs): none when next has to look. What it
+	// read is valid until next is called.
+	run(recs []record) int
 	// lost is what the file said so far about packets it does not hold.
 	lost() drops
 	// format describes the file for people.
@@ -173,8 +175,29 @@ func (r *pcapReader) next(rec *record) error {
 	rec.data = p[r.header:n:n] // clipped, so that no decoder reads on into the next record
 	rec.setWire(wire)
 	rec.link = r.link
-	rec.offset = offset
 	return nil
+}
+
+func (r *pcapReader) run(recs []record) int {
+	if r.order == big || r.swapped || r.maySwap {
+		return 0
+	}
+	p, n := r.b.held(), 0
+	for ; n < len(recs) && len(p) >= r.header; n++ {
+		captured := binary.LittleEndian.Uint32(p[8:])
+		end := r.header + int(captured)
+		if captured > maxRecord || end > len(p) {
+			break
+		}
+		rec := &recs[n]
+		rec.time = int64(binary.LittleEndian.Uint32(p))*1e9 + int64(binary.LittleEndian.Uint32(p[4:]))*r.unit
+		rec.data = p[r.header:end:end]
+		rec.setWire(binary.LittleEndian.Uint32(p[12:]))
+		rec.link = r.link
+		p = p[end:]
+	}
+	r.b.keep(len(p))
+	return n
 }
 
 func (r *pcapReader) lost() drops { return drops{} }

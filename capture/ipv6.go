@@ -32,10 +32,7 @@ func (d *decoder) ipv6(p []byte, cut int) skip {
 	if length == 0 {
 		length = jumboLength(p[6], p[40:], len(p)+cut-40)
 	}
-	var pkt ipPacket
-	copy(pkt.src[:], p[8:24])
-	copy(pkt.dst[:], p[24:40])
-	pkt.verifiable = true
+	pkt := ipPacket{ends: ends6(p[8:40]), verifiable: true}
 	pkt.setBody(p[40:], length)
 	d.seg.TTL = p[7]
 	d.seg.HasIPID, d.seg.IPID = false, 0

@@ -14,21 +14,23 @@ type linkType struct {
 	decode func(d *decoder, frame []byte, cut int) skip
 }
 
+const linkEthernet = 1
+
 // links is indexed by LINKTYPE_ value as in files (tcpdump.org/linktypes.html).
 var links = [...]linkType{
-	0:   {"BSD loopback", (*decoder).loopback},
-	1:   {"Ethernet", (*decoder).ethernet},
-	9:   {"PPP", throughGopacket(layers.LinkTypePPP)},
-	10:  {"FDDI", throughGopacket(layers.LinkTypeFDDI)},
-	12:  {"raw IP", (*decoder).ip},
-	14:  {"raw IP", (*decoder).ip},
-	50:  {"PPP over serial", throughGopacket(layers.LinkTypePPP_HDLC)},
-	101: {"raw IP", (*decoder).ip},
-	108: {"OpenBSD loopback", (*decoder).loopback},
-	113: {"Linux cooked v1", (*decoder).cooked},
-	228: {"raw IPv4", (*decoder).ipv4},
-	229: {"raw IPv6", (*decoder).ipv6},
-	276: {"Linux cooked v2", (*decoder).cooked2},
+	0:            {"BSD loopback", (*decoder).loopback},
+	linkEthernet: {"Ethernet", (*decoder).ethernet},
+	9:            {"PPP", throughGopacket(layers.LinkTypePPP)},
+	10:           {"FDDI", throughGopacket(layers.LinkTypeFDDI)},
+	12:           {"raw IP", (*decoder).ip},
+	14:           {"raw IP", (*decoder).ip},
+	50:           {"PPP over serial", throughGopacket(layers.LinkTypePPP_HDLC)},
+	101:          {"raw IP", (*decoder).ip},
+	108:          {"OpenBSD loopback", (*decoder).loopback},
+	113:          {"Linux cooked v1", (*decoder).cooked},
+	228:          {"raw IPv4", (*decoder).ipv4},
+	229:          {"raw IPv6", (*decoder).ipv6},
+	276:          {"Linux cooked v2", (*decoder).cooked2},
 }
 
 func linkName(link uint16) string {

@@ -1,13 +1,15 @@
 package capture
 
+import "math"
+
 // merger is a heap of open cursors, the one with the earliest packet on top.
 // Of packets with the same time that of the lower file index comes first.
 type merger []*cursor
 
 func (m merger) less(i, j int) bool {
 	a, b := m[i], m[j]
-	if a.rec.time != b.rec.time {
-		return a.rec.time < b.rec.time
+	if a.time != b.time {
+		return a.time < b.time
 	}
 	return a.in.index < b.in.index
 }
@@ -40,6 +42,16 @@ func (m merger) fix() {
 		m[i], m[least] = m[least], m[i]
 		i = least
 	}
+}
+
+// limit is a time before which packets of the top come before those of all
+// other cursors.
+func (m merger) limit() int64 {
+	limit := int64(math.MaxInt64)
+	for _, c := range m[1:min(len(m), 3)] { // the top's children: all others come after one of them
+		limit = min(limit, c.time)
+	}
+	return limit
 }
 
 // pop removes the top.

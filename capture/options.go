@@ -23,6 +23,12 @@ const (
 	optExperiment1   = 253
 	optExperiment2   = 254
 
+	// onlyTimestamps is how the options begin of nearly every segment of a
+	// connection with timestamps: two NOPs, kind, length. In a header of this
+	// length nothing fits behind them.
+	onlyTimestamps       = 0x0101080a
+	onlyTimestampsHeader = 32
+
 	// fastOpenExperiment is the identifier RFC 7413 used before it had a kind (RFC 6994).
 	fastOpenExperiment = 0xf989
 )
@@ -30,14 +36,49 @@ const (
 // parseOptions reads the options of a header. b is what was captured of them,
 // length what the header's data offset promises. An option whose length is not
 // the one its RFC gives it is passed over, as RFC 9293 3.1 asks for unknown ones.
+//
+// Nearly all hosts pad options to words of 32 bits. Those words are read whole
+// (BenchmarkOptions); from the first that is anything else, walkOptions goes on.
 func parseOptions(b []byte, length int, o *segment.Options) {
-	// Nearly every segment of a connection with timestamps has exactly these.
-	if len(b) == 12 && length == 12 && binary.BigEndian.Uint32(b) == 0x0101080a {
-		o.Has = segment.OptTimestamps
-		o.TSVal = binary.BigEndian.Uint32(b[4:])
-		o.TSEcr = binary.BigEndian.Uint32(b[8:])
-		return
+	const (
+		mss           = optMSS<<8 | 4
+		nopScale      = optNOP<<16 | optWindowScale<<8 | 3
+		nopNopSACK    = optNOP<<24 | optNOP<<16 | optSACKPermitted<<8 | 2
+		sackAndStamps = optSACKPermitted<<24 | 2<<16 | optTimestamps<<8 | 10
+	)
+	has := o.Has
+words:
+	for len(b) >= 4 {
+		word := binary.BigEndian.Uint32(b)
+		switch {
+		case word>>16 == mss:
+			has |= segment.OptMSS
+			o.MSS = uint16(word)
+		case word>>8 == nopScale:
+			has |= segment.OptWindowScale
+			o.WindowScale = uint8(word)
+		case word == nopNopSACK:
+			has |= segment.OptSACKPermitted
+		case (word == onlyTimestamps || word == sackAndStamps) && len(b) >= 12:
+			if word == sackAndStamps {
+				has |= segment.OptSACKPermitted
+			}
+			has |= segment.OptTimestamps
+			o.TSVal, o.TSEcr = binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:])
+			b, length = b[8:], length-8
+		default:
+			break words
+		}
+		b, length = b[4:], length-4
 	}
+	o.Has = has
+	if length > 0 {
+		walkOptions(b, length, o)
+	}
+}
+
+// walkOptions is parseOptions for any options.
+func walkOptions(b []byte, length int, o *segment.Options) {
 	if len(b) < length {
 		o.Has |= segment.OptCut
 	}

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/tcplife/tcplife/internal/segment"
@@ -40,18 +41,35 @@ func TestOptions(t *testing.T) {
 		{"cut and past the header", []byte{8, 50}, 10, segment.Options{Has: segment.OptCut | segment.OptMalformed}},
 	}
 	for _, test := range tests {
-		var got segment.Options
+		var got, walked segment.Options
 		parseOptions(test.b, len(test.b)+test.cut, &got)
-		if got != test.want {
+		walkOptions(test.b, len(test.b)+test.cut, &walked)
+		if got != test.want || walked != test.want {
 			t.Errorf("%s: got %+v, want %+v", test.name, got, test.want)
 		}
 	}
 }
 
+// How the options of SYNs are usually laid out: by Linux, by BSD and its
+// descendants, by Windows.
+var (
+	usualSYN   = []byte{2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 1, 1, 3, 3, 7}
+	otherSYN   = []byte{2, 4, 5, 0xb4, 1, 3, 3, 7, 1, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 1, 4, 2, 0, 0}
+	windowsSYN = []byte{2, 4, 5, 0xb4, 1, 3, 3, 8, 1, 1, 4, 2}
+)
+
 // Cutting options never invents one: what is read of a part is read of the whole.
 func FuzzOptions(f *testing.F) {
 	f.Add(timestamps, 3)
-	f.Add([]byte{2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 1, 3, 3, 7}, 11)
+	f.Add(timestamps, 12)
+	for _, usual := range [][]byte{timestamps, usualSYN, otherSYN, windowsSYN} {
+		for i := range usual {
+			f.Add(usual, i)
+			changed := bytes.Clone(usual)
+			changed[i]++
+			f.Add(changed, len(changed))
+		}
+	}
 	f.Add([]byte{1, 1, 5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 6}, 19)
 	f.Fuzz(func(t *testing.T, b []byte, keep int) {
 		b = b[:min(len(b), 40)]
@@ -59,6 +77,15 @@ func FuzzOptions(f *testing.F) {
 		var whole, part segment.Options
 		parseOptions(b, len(b), &whole)
 		parseOptions(b[:keep], len(b), &part)
+		// The shortcuts for the usual options take what the walk takes.
+		padded := append(bytes.Clone(b), make([]byte, -len(b)&3)...)
+		var want segment.Options
+		walkOptions(padded[:keep], len(padded), &want)
+		var got segment.Segment
+		header := tcpHeader(0x10, padded, nil)
+		if fillTCP(&got, ends{}, header[:20+keep], len(header)); got.Options != want {
+			t.Errorf("options %v, %d octets captured: %+v, want %+v", padded, keep, got.Options, want)
+		}
 		if extra := part.Has &^ whole.Has &^ segment.OptCut; extra != 0 {
 			t.Errorf("options %v: the first %d bytes show %b that the whole does not", b, keep, extra)
 		}

@@ -131,10 +131,21 @@ func (r *pcapngReader) block(rec *record) (isPacket bool, err error) {
 		return false, r.damage(offset, packet, err)
 	}
 	r.b.consume(int(length))
-	if packet {
-		rec.offset = offset
-	}
 	return packet, nil
+}
+
+func (r *pcapngReader) run(recs []record) int {
+	p, n := r.b.held(), 0
+	for ; n < len(recs) && len(p) >= minBlock && r.order.u32(p) == blockEnhanced; n++ {
+		length := r.order.u32(p[4:])
+		if length < minBlock || length%4 != 0 || length > maxBlock || uint64(length) > uint64(len(p)) ||
+			r.order.u32(p[length-4:]) != length || r.enhanced(p[8:length-4], &recs[n]) != nil {
+			break
+		}
+		p = p[length:]
+	}
+	r.b.keep(len(p))
+	return n
 }
 
 func (r *pcapngReader) damage(offset int64, packet bool, err error) error {

@@ -3,6 +3,12 @@
 // with bounded memory, and decodes frames down to TCP. Damage is data: it is
 // counted or named with file, packet and offset, and ends at most its own file.
 //
+// Nearly all packets take a short way: read in runs from the block in memory
+// (run.go), decoded in one function (plain.go). Whatever is unusual about a
+// record, a frame or the order of files takes the general way, and tests hold
+// the one against the other. Decompression goes on by itself (ahead.go); it is
+// the only goroutine here and ends with its file.
+//
 // The package knows nothing of connections and keeps no payload. It is the
 // only one that imports gopacket.
 package capture
@@ -32,6 +38,10 @@ type Options struct {
 	VerifyChecksums bool
 	// Log gets what is worth knowing but no error; may be nil.
 	Log *slog.Logger
+	// single has packets read one at a time, decoded without the shortcut for
+	// plain frames and decompressed on the spot: what tests hold the fast ways
+	// against.
+	single bool
 }
 
 // DefaultOptions returns what a user expects who asks for nothing.
@@ -114,7 +124,7 @@ func (s *Source) probe(all []named) error {
 		}
 		c, err := s.open(in, use, read)
 		if c != nil {
-			in.hasTime, in.first, in.link = true, c.rec.time, c.rec.link
+			in.hasTime, in.first, in.link = true, c.time, c.run[0].link
 			if in.regular {
 				c.close()
 			} else {
@@ -165,10 +175,9 @@ func (s *Source) compileFilter() error {
 	if s.opt.Filter == "" {
 		return nil
 	}
-	const ethernet = 1
 	s.filter = newFilter(s.opt.Filter)
 	if len(s.pending) == 0 {
-		return s.filter.prepare(ethernet)
+		return s.filter.prepare(linkEthernet)
 	}
 	for _, in := range s.pending {
 		if err := s.filter.prepare(in.link); err != nil {
@@ -182,11 +191,12 @@ func (s *Source) compileFilter() error {
 // len(batch) only at the end, and io.EOF with 0 after it; or the context's error.
 func (s *Source) Next(batch []segment.Segment) (int, error) {
 	n := 0
-	for frames := 0; n < len(batch); frames++ {
-		if frames%checkEvery == 0 {
+	for unchecked := checkEvery; n < len(batch); {
+		if unchecked >= checkEvery {
 			if err := s.ctx.Err(); err != nil {
 				return n, err
 			}
+			unchecked = 0
 		}
 		c := s.earliest()
 		if c == nil {
@@ -195,11 +205,10 @@ func (s *Source) Next(batch []segment.Segment) (int, error) {
 			}
 			return n, nil
 		}
-		s.number++
-		if s.take(c, &batch[n]) {
-			n++
-		}
-		s.advance(c)
+		run := s.due(c, len(batch)-n)
+		n += s.take(c.in, run, batch[n:])
+		unchecked += len(run)
+		s.advance(c, len(run))
 	}
 	return n, nil
 }
@@ -207,7 +216,7 @@ func (s *Source) Next(batch []segment.Segment) (int, error) {
 // earliest returns the cursor with the next packet of the trace. A file that is
 // not open yet is opened when its first packet is due.
 func (s *Source) earliest() *cursor {
-	for len(s.pending) > 0 && (len(s.heap) == 0 || s.pending[0].first <= s.heap[0].rec.time) {
+	for len(s.pending) > 0 && (len(s.heap) == 0 || s.pending[0].first <= s.heap[0].time) {
 		in := s.pending[0]
 		s.pending = s.pending[1:]
 		s.admit(in)
@@ -232,6 +241,9 @@ func (s *Source) admit(in *input) {
 			s.finish(in, err)
 			return
 		}
+		if len(s.heap) < maxAhead {
+			c.workAhead()
+		}
 	}
 	s.heap.push(c)
 }
@@ -248,65 +260,9 @@ func (s *Source) buffer() []byte {
 	return make([]byte, blockSize)
 }
 
-// take counts the packet a cursor stands at and decodes it into seg. It
-// reports whether it was a TCP segment.
-func (s *Source) take(c *cursor, seg *segment.Segment) bool {
-	rec, in := &c.rec, c.in
-	if s.filter != nil {
-		pass, err := s.filter.matches(rec)
-		if err != nil && in.stats.Err == nil {
-			// The interface was not known when the filter was compiled; the
-			// file's other interfaces still count.
-			in.stats.Err = &FileError{Path: in.path, Err: err}
-		}
-		if !pass {
-			s.stats.Filtered++
-			return false
-		}
-	}
-	s.count(rec, in)
-	why := s.dec.decode(rec.link, rec.data, rec.wire, seg)
-	if why != isSegment {
-		s.skipped.add(why)
-		return false
-	}
-	seg.Number, seg.Time, seg.File = s.number, rec.time, in.index
-	s.stats.TCP++
-	in.stats.TCP++
-	return true
-}
-
-func (s *Source) count(rec *record, in *input) {
-	s.stats.Packets++
-	s.stats.Bytes += uint64(rec.wire)
-	if n := uint32(len(rec.data)); n < rec.wire {
-		if s.stats.CutPackets == 0 || n < s.stats.SnapLen {
-			s.stats.SnapLen = n
-		}
-		s.stats.CutPackets++
-	}
-	f := &in.stats
-	if f.Packets == 0 {
-		f.First, f.Last = rec.time, rec.time
-	} else if rec.time < in.previous {
-		f.Backwards++
-		s.stats.Backwards++
-	}
-	in.previous = rec.time
-	f.First, f.Last = min(f.First, rec.time), max(f.Last, rec.time)
-	if !s.stats.FirstSet {
-		s.stats.First, s.stats.Last, s.stats.FirstSet = rec.time, rec.time, true
-	}
-	s.stats.First, s.stats.Last = min(s.stats.First, rec.time), max(s.stats.Last, rec.time)
-	f.Packets++
-	if len(in.links) == 0 || in.links[len(in.links)-1] != rec.link {
-		in.addLink(rec.link)
-	}
-}
-
-// advance moves the earliest cursor to its next packet.
-func (s *Source) advance(c *cursor) {
-	err := c.next()
+// advance moves the earliest cursor past n packets.
+func (s *Source) advance(c *cursor, n int) {
+	err := c.advance(n)
 	if err == nil {
 		s.heap.fix()
 		return
