@@ -58,7 +58,9 @@ type course struct {
 
 // reset makes c an empty connection. It keeps its place, and what it allocated.
 func (c *connection) reset() {
-	*c = connection{ref: c.ref, life: c.life, facts: c.facts[:0], closing: c.closing}
+	r, life, facts, closing := c.ref, c.life, c.facts[:0], c.closing
+	*c = connection{} // alone on its line it clears memory; with fields it would copy them
+	c.ref, c.life, c.facts, c.closing = r, life, facts, closing
 }
 
 // assumedRTT is the round trip where the capture shows none: longer than nearly

@@ -37,23 +37,33 @@ func (c *connection) steps(d segment.Direction, steps []step) []step {
 		}
 	}
 	keepReceiptsInLine(steps)
-	sortFew(steps, func(a, b step) bool {
-		switch {
-		case a.order != b.order:
-			return a.order < b.order
-		case a.mark.Packet != b.mark.Packet:
-			return a.mark.Packet < b.mark.Packet
-		default:
-			return a.event < b.event // one packet may acknowledge a FIN and carry one: the ACK counts first
+	for i := 1; i < len(steps); i++ { // by insertion, for they are few and nearly in order
+		for j := i; j > 0 && steps[j].before(&steps[j-1]); j-- {
+			steps[j], steps[j-1] = steps[j-1], steps[j]
 		}
-	})
+	}
 	return steps
+}
+
+func (s *step) before(o *step) bool {
+	switch {
+	case s.order != o.order:
+		return s.order < o.order
+	case s.mark.Packet != o.mark.Packet:
+		return s.mark.Packet < o.mark.Packet
+	default:
+		return s.event < o.event // one packet may acknowledge a FIN and carry one: the ACK counts first
+	}
 }
 
 // keepReceiptsInLine lets receipts keep the order of their packets: one that was postponed takes those behind it
 // along, but none beyond the segment that proves it.
 func keepReceiptsInLine(steps []step) {
-	sortFew(steps, func(a, b step) bool { return a.mark.Packet < b.mark.Packet })
+	for i := 1; i < len(steps); i++ {
+		for j := i; j > 0 && steps[j].mark.Packet < steps[j-1].mark.Packet; j-- {
+			steps[j], steps[j-1] = steps[j-1], steps[j]
+		}
+	}
 	latest := int64(0)
 	for i := range steps {
 		if s := &steps[i]; s.event.received() {

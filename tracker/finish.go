@@ -95,7 +95,7 @@ type placed struct {
 	order int64
 }
 
-func (p placed) before(o placed) bool {
+func (p *placed) before(o *placed) bool {
 	switch {
 	case p.order != o.order:
 		return p.order < o.order
@@ -115,24 +115,19 @@ func (o *outcome) merge(sc *scratch, merged []Transition) []Transition {
 			all = append(all, placed{&p.transitions[i], p.orders[i]})
 		}
 	}
-	sortFew(all, placed.before)
+	for i := 1; i < len(all); i++ { // by insertion, for they are few and nearly in order
+		p := all[i]
+		j := i
+		for ; j > 0 && p.before(&all[j-1]); j-- {
+			all[j] = all[j-1]
+		}
+		all[j] = p
+	}
 	for _, p := range all {
 		merged = append(merged, *p.Transition)
 	}
 	sc.placed = all
 	return merged
-}
-
-// sortFew sorts a handful of values by insertion, equal ones staying as they are: they are nearly in order.
-func sortFew[T any](list []T, before func(a, b T) bool) {
-	for i := 1; i < len(list); i++ {
-		v := list[i]
-		j := i
-		for ; j > 0 && before(v, list[j-1]); j-- {
-			list[j] = list[j-1]
-		}
-		list[j] = v
-	}
 }
 
 // stateBefore is the state of role before the given packet had its effect.

@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"unsafe"
 
@@ -16,6 +17,13 @@ var seed = maphash.MakeSeed()
 func Hash(f *segment.Flow) uint64 {
 	// A Flow is 36 octets without padding (TestHashCoversTheFlow).
 	return maphash.Bytes(seed, unsafe.Slice((*byte)(unsafe.Pointer(f)), unsafe.Sizeof(*f)))
+}
+
+// same reports whether two flows are one.
+func same(f, g *segment.Flow) bool {
+	word := binary.NativeEndian.Uint64
+	return word(f.A.IP[8:])^word(g.A.IP[8:])|word(f.B.IP[8:])^word(g.B.IP[8:])|
+		word(f.A.IP[:])^word(g.A.IP[:])|word(f.B.IP[:])^word(g.B.IP[:]) == 0 && f.A.Port == g.A.Port && f.B.Port == g.B.Port
 }
 
 // ref names a connection of the table: its form and its place among those of that form.

@@ -148,7 +148,7 @@ func (t *Tracker) find(hash uint64, f *segment.Flow) ref {
 	mask, want := t.table.mask(), uint32(hash)
 	for i := want & mask; ; i = (i + 1) & mask {
 		s := t.table.slots[i]
-		if s.ref == 0 || s.hash == want && *t.flowAt(s.ref) == *f {
+		if s.ref == 0 || s.hash == want && same(t.flowAt(s.ref), f) {
 			return s.ref
 		}
 	}
