@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/report/anomaly"
@@ -123,7 +124,7 @@ func (g *group) take(r *Record, f *anomaly.Finding) {
 		g.clients = append(g.clients, ip)
 	}
 	if better {
-		g.sample = sample{id: r.ID(), packets: slices.Clone(f.Packets), evidence: f.Evidence, first: r.First.At}
+		g.sample = sample{id: r.ID(), packets: slices.Clone(f.Packets), evidence: strings.Clone(f.Evidence), first: r.First.At}
 	}
 }
 

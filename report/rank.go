@@ -107,12 +107,12 @@ func (t *best) Pop() any           { panic("report: best never shrinks") }
 func (t *best) add(r *Record) {
 	switch {
 	case t.limit == 0 || len(t.kept) < t.limit:
-		t.kept = append(t.kept, *r)
+		t.kept = append(t.kept, r.Clone())
 		if len(t.kept) == t.limit {
 			heap.Init(t)
 		}
 	case t.less(r, &t.kept[0]) < 0:
-		t.kept[0] = *r
+		t.kept[0] = r.Clone()
 		heap.Fix(t, 0)
 	}
 }

@@ -7,6 +7,8 @@
 package report
 
 import (
+	"slices"
+
 	"github.com/tcplife/tcplife/report/anomaly"
 	"github.com/tcplife/tcplife/tracker"
 )
@@ -15,6 +17,18 @@ import (
 type Record struct {
 	*tracker.Connection
 	Findings []anomaly.Finding // as the catalogue ranks them
+}
+
+// Clone returns a copy that shares nothing with r, for whoever keeps a record that is lent.
+func (r *Record) Clone() Record {
+	c := *r.Connection
+	c.Transitions = slices.Clone(c.Transitions)
+	c.Facts = slices.Clone(c.Facts)
+	out := Record{Connection: &c, Findings: make([]anomaly.Finding, len(r.Findings))}
+	for i := range r.Findings {
+		out.Findings[i] = r.Findings[i].Clone()
+	}
+	return out
 }
 
 // File is one capture file of the trace.

@@ -135,7 +135,7 @@ func (r *reading) find(ctx context.Context, f *inputFlags, picks *selection) (ev
 	judge := anomaly.New(anomaly.DefaultThresholds())
 	t := tracker.New(f.config())
 	err = r.run(ctx, t, nil, func(c *tracker.Connection) error {
-		picks.offer(report.Record{Connection: c, Findings: judge.Connection(c)})
+		picks.offer(&report.Record{Connection: c, Findings: judge.Connection(c)})
 		return nil
 	}, nil)
 	return t.Summary().Evicted > 0, err
