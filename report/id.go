@@ -27,12 +27,14 @@ func (r *Record) ID() string {
 	return string(id[:])
 }
 
-func (r *Record) appendID(b []byte) []byte {
+func (r *Record) appendID(b []byte) []byte { return appendID(b, r.Flow, r.First.At, r.Incarnation) }
+
+func appendID(b []byte, f segment.Flow, first int64, incarnation int) []byte {
 	var key [52]byte
-	n := putEndpoint(key[:], r.Flow.A)
-	n += putEndpoint(key[n:], r.Flow.B)
-	binary.BigEndian.PutUint64(key[n:], uint64(r.First.At))
-	binary.BigEndian.PutUint64(key[n+8:], uint64(r.Incarnation))
+	n := putEndpoint(key[:], f.A)
+	n += putEndpoint(key[n:], f.B)
+	binary.BigEndian.PutUint64(key[n:], uint64(first))
+	binary.BigEndian.PutUint64(key[n+8:], uint64(incarnation))
 	sum := sha256.Sum256(key[:])
 	return hex.AppendEncode(b, sum[:idLen/2])
 }
@@ -64,7 +66,7 @@ func (r *Record) appendCommunityID(b []byte) []byte {
 
 // appendWireIP appends the address as it stands in packets: 4 bytes or 16.
 func appendWireIP(b []byte, ip segment.IP) []byte {
-	if ip.Addr().Is4() {
+	if isIPv4(ip) {
 		return append(b, ip[12:]...)
 	}
 	return append(b, ip[:]...)

@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"math"
 	"strings"
 	"testing"
@@ -133,7 +132,8 @@ type (
 // decode writes one record and reads it back, strictly.
 func decode(t *testing.T, r *Record) (jsonRecord, string) {
 	t.Helper()
-	line := appendRecord(nil, r, func(i uint32) string { return [...]string{"a.pcap", "b\"\x1b.pcap"}[i] })
+	names := func(i uint32) string { return [...]string{"a.pcap", "b\"\x1b.pcap"}[i] }
+	line := (&encoder{names: names}).record(nil, r)
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	var got jsonRecord
@@ -312,42 +312,6 @@ func TestSecondsAreExactNumbers(t *testing.T) {
 	} {
 		if got := string(appendSeconds(nil, ns)); got != want {
 			t.Errorf("%d: %s, want %s", ns, got, want)
-		}
-	}
-}
-
-func TestWritingARecordAllocatesNothing(t *testing.T) {
-	w := NewJSON(io.Discard, func(uint32) string { return "a.pcap" })
-	r := abortedTalk().r
-	run := func() {
-		if err := w.Connection(r); err != nil {
-			t.Fatal(err)
-		}
-	}
-	run()
-	if n := testing.AllocsPerRun(1000, run); n != 0 {
-		t.Errorf("%v allocations a record", n)
-	}
-}
-
-func BenchmarkJSONRecord(b *testing.B) {
-	w := NewJSON(io.Discard, func(uint32) string { return "a.pcap" })
-	r := orderlyTalk().r
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := w.Connection(r); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkTableRecord(b *testing.B) {
-	w := NewTable(io.Discard, TableOptions{})
-	rs, _ := incident()
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		if err := w.Connection(rs[i%len(rs)]); err != nil {
-			b.Fatal(err)
 		}
 	}
 }

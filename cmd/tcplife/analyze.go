@@ -8,6 +8,9 @@ import (
 	"github.com/tcplife/tcplife/tracker"
 )
 
+// collected is how much of the report is handed to its writer at a time.
+const collected = 64 << 10
+
 // analyze is the main job: captures in, records and a first screen out.
 func analyze(ctx context.Context, std streams, paths []string, flags *analyzeFlags) error {
 	if err := flags.check(); err != nil {
@@ -32,15 +35,26 @@ func analyze(ctx context.Context, std streams, paths []string, flags *analyzeFla
 	defer out.Discard()
 
 	w := flags.writer(out, in.fileName)
+	part := w.Part()
 	judge := anomaly.New(anomaly.DefaultThresholds())
 	failing := false
+	var r report.Record
+	var buf []byte
 	t := tracker.New(flags.input.config())
 	err = in.run(ctx, t, nil, func(c *tracker.Connection) error {
-		r := report.Record{Connection: c, Findings: judge.Connection(c)}
+		r = report.Record{Connection: c, Findings: judge.Connection(c)}
 		failing = failing || flags.failing(r.Findings)
-		return w.Connection(&r)
+		if buf = part.Connection(buf, &r); len(buf) < collected {
+			return nil
+		}
+		_, err := w.Write(buf)
+		buf = buf[:0]
+		return err
 	}, nil)
 	if err != nil {
+		return err
+	}
+	if _, err := w.Write(buf); err != nil {
 		return err
 	}
 	sum := t.Summary()
