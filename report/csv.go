@@ -67,7 +67,7 @@ func (c *csvWriter) Close(*Trace) error {
 // csvPart appends one row after the other to b.
 type csvPart struct {
 	names FileName
-	clock stamp
+	clock stamps
 	b     []byte
 }
 
@@ -106,9 +106,8 @@ func (c *csvPart) text(s string) {
 }
 
 // word appends a cell of our own vocabulary, which needs no quotes; "" is an empty one.
-func (c *csvPart) word(s string)    { c.b = append(append(c.b, s...), ',') }
-func (c *csvPart) number(n uint64)  { c.b = append(appendUint(c.b, n), ',') }
-func (c *csvPart) ip(ip segment.IP) { c.b = append(appendIP(c.b, ip), ',') }
+func (c *csvPart) word(s string)   { c.b = append(append(c.b, s...), ',') }
+func (c *csvPart) number(n uint64) { c.b = append(appendUint(c.b, n), ',') }
 
 func (c *csvPart) moment(m tracker.Mark) {
 	if !known(m) {
@@ -118,7 +117,7 @@ func (c *csvPart) moment(m tracker.Mark) {
 	c.time(m.At)
 }
 
-func (c *csvPart) time(ns int64)    { c.b = append(append(c.b, c.clock.at(ns)[:]...), ',') }
+func (c *csvPart) time(ns int64)    { c.b = append(append(c.b, c.clock.at(ns)...), ',') }
 func (c *csvPart) seconds(ns int64) { c.b = append(appendSeconds(c.b, ns), ',') }
 
 func (c *csvPart) secondsIf(ns int64, ok bool) {
@@ -133,10 +132,11 @@ func (c *csvPart) identity(r *Record) {
 	c.b = append(r.appendID(c.b), ',')
 	c.b = append(r.appendCommunityID(c.b), ',')
 	c.number(uint64(r.Incarnation))
-	c.ip(r.Client().IP)
-	c.number(uint64(r.Client().Port))
-	c.ip(r.Server().IP)
-	c.number(uint64(r.Server().Port))
+	client, server := r.ends()
+	for _, end := range [...]*segment.Endpoint{client, server} {
+		c.b = append(appendIP(c.b, &end.IP), ',')
+		c.number(uint64(end.Port))
+	}
 	c.word(r.DirectionBy.String())
 }
 

@@ -2,6 +2,9 @@ package report
 
 import (
 	"encoding/binary"
+	"math/bits"
+	"slices"
+	"strconv"
 
 	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/tracker"
@@ -12,7 +15,7 @@ import (
 // for one goroutine (BenchmarkJSON).
 type encoder struct {
 	names FileName
-	clock stamp
+	clock stamps
 	file  struct {
 		known bool
 		index uint32
@@ -21,38 +24,37 @@ type encoder struct {
 	steps [64]stepText
 }
 
-// stamp is a time written as RFC 3339 in UTC with nine digits.
-type stamp struct {
+// stamps are times written as RFC 3339 in UTC with nine digits, those of the last seconds met: the
+// times of one connection, and of connections that end together, share a few.
+type stamps [16]struct {
 	known  bool
 	ns     int64
-	second int64 // where its second begins
+	second int64 // that of ns
 	text   [len("2006-01-02T15:04:05.000000000Z")]byte
 }
 
-// nanoAt is where the nine digits begin.
-const nanoAt = len("2006-01-02T15:04:05.")
-
-// at turns the stamp to ns since 1970: times of one connection have most digits in common.
-func (s *stamp) at(ns int64) *[30]byte {
-	if s.known && ns == s.ns {
-		return &s.text
+// at writes ns since 1970. The text is valid until the next call.
+func (s *stamps) at(ns int64) []byte {
+	second, nano := ns/1e9, ns%1e9
+	if nano < 0 {
+		second, nano = second-1, nano+1e9
 	}
-	if into := ns - s.second; s.known && into >= 0 && into < 1e9 {
-		putNano(s.text[nanoAt:nanoAt+9], uint32(into))
-	} else {
-		appendTime(s.text[:0], ns)
-		into = ns % 1e9
-		if into < 0 {
-			into += 1e9
-		}
-		s.second = ns - into
+	one := &s[second&int64(len(s)-1)]
+	switch {
+	case one.known && one.ns == ns:
+		return one.text[:]
+	case one.known && one.second == second:
+		putNano(one.text[len("2006-01-02T15:04:05."):], uint32(nano))
+	default:
+		appendTime(one.text[:0], ns)
+		one.known, one.second = true, second
 	}
-	s.known, s.ns = true, ns
-	return &s.text
+	one.ns = ns
+	return one.text[:]
 }
 
 // time appends ns since 1970.
-func (e *encoder) time(b []byte, ns int64) []byte { return append(b, e.clock.at(ns)[:]...) }
+func (e *encoder) time(b []byte, ns int64) []byte { return append(b, e.clock.at(ns)...) }
 
 // path returns the name of a file as a JSON string, empty if it is not known.
 func (e *encoder) path(index uint32) []byte {
@@ -104,27 +106,47 @@ func appendUint(b []byte, n uint64) []byte {
 	if n < 10 {
 		return append(b, byte('0'+n))
 	}
-	var digits [20]byte
-	i := len(digits)
+	i := len(b) + decimals(n)
+	if i > cap(b) {
+		b = slices.Grow(b, i-len(b))
+	}
+	b = b[:i]
 	for n >= 100 {
 		q := n / 100
+		pair := 2 * (n - 100*q)
 		i -= 2
-		copy(digits[i:], pairs[2*(n-100*q):][:2])
+		b[i], b[i+1] = pairs[pair], pairs[pair+1]
 		n = q
 	}
 	if n >= 10 {
-		i -= 2
-		copy(digits[i:], pairs[2*n:][:2])
+		b[i-2], b[i-1] = pairs[2*n], pairs[2*n+1]
 	} else {
-		i--
-		digits[i] = byte('0' + n)
+		b[i-1] = byte('0' + n)
 	}
-	return append(b, digits[i:]...)
+	return b
 }
+
+// decimals is how many digits n > 0 has: 1233/4096 is a little more than log10(2).
+func decimals(n uint64) int {
+	d := bits.Len64(n) * 1233 >> 12
+	if n >= powers[d] {
+		d++
+	}
+	return d
+}
+
+// powers are those of ten.
+var powers = func() (p [20]uint64) {
+	p[0] = 1
+	for i := range len(p) - 1 {
+		p[i+1] = 10 * p[i]
+	}
+	return p
+}()
 
 // putNano writes n < 10^9 with nine digits. None of the divisions waits for another one.
 func putNano(b []byte, n uint32) {
-	_ = b[8]
+	b = b[:9]
 	b[0] = byte('0' + n/1e8)
 	copy(b[1:], pairs[2*(n/1e6%100):][:2])
 	copy(b[3:], pairs[2*(n/1e4%100):][:2])
@@ -133,15 +155,16 @@ func putNano(b []byte, n uint32) {
 }
 
 // appendIP appends the address as netip.Addr writes it, which costs several times as much.
-func appendIP(b []byte, ip segment.IP) []byte {
+func appendIP(b []byte, ip *segment.IP) []byte {
 	if isIPv4(ip) {
-		for i, v := range ip[12:] {
-			if i > 0 {
-				b = append(b, '.')
-			}
-			b = appendOctet(b, v)
+		b = append(b, "255.255.255.255."...)
+		i := len(b) - 16
+		for _, v := range ip[12:] {
+			o := &octets[v]
+			copy(b[i:i+4], o.text[:])
+			i += o.len
 		}
-		return b
+		return b[:i-1]
 	}
 	from, to := 8, 8 // the longest run of zero groups, the first of equal ones, if longer than one
 	for i := 0; i < 8; i++ {
@@ -178,17 +201,18 @@ func appendIP(b []byte, ip segment.IP) []byte {
 	return b
 }
 
-func isIPv4(ip segment.IP) bool {
+func isIPv4(ip *segment.IP) bool {
 	return binary.BigEndian.Uint64(ip[:8]) == 0 && binary.BigEndian.Uint32(ip[8:12]) == 0xffff
 }
 
-func appendOctet(b []byte, v byte) []byte {
-	switch {
-	case v >= 100:
-		return append(b, '0'+v/100, pairs[2*(v%100)], pairs[2*(v%100)+1])
-	case v >= 10:
-		return append(b, pairs[2*v], pairs[2*v+1])
-	default:
-		return append(b, '0'+v)
+// octets are the numbers of an IPv4 address, each with the dot behind it.
+var octets = func() (all [256]struct {
+	text [4]byte
+	len  int
+},
+) {
+	for i := range all {
+		all[i].len = copy(all[i].text[:], strconv.Itoa(i)+".")
 	}
-}
+	return all
+}()

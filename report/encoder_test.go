@@ -27,7 +27,7 @@ func TestAddresses(t *testing.T) {
 		if random.IntN(4) == 0 {
 			copy(ip[:], []byte{10: 0xff, 11: 0xff})
 		}
-		if got, want := string(appendIP(nil, ip)), ip.Addr().String(); got != want {
+		if got, want := string(appendIP(nil, &ip)), ip.Addr().String(); got != want {
 			t.Fatalf("%x: %s, want %s", ip, got, want)
 		}
 	}
@@ -44,10 +44,10 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// TestStamp holds that a stamp that is turned from one time to another says what appendTime says.
-func TestStamp(t *testing.T) {
+// TestStamps holds that remembered seconds are those that appendTime writes.
+func TestStamps(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	var s stamp
+	var s stamps
 	ns := int64(0)
 	for range 100_000 {
 		switch random.IntN(5) {
@@ -60,7 +60,7 @@ func TestStamp(t *testing.T) {
 		default:
 			ns += random.Int64N(int64(2*time.Second)) - int64(time.Second)
 		}
-		if got, want := string(s.at(ns)[:]), string(appendTime(nil, ns)); got != want {
+		if got, want := string(s.at(ns)), string(appendTime(nil, ns)); got != want {
 			t.Fatalf("%d: %s, want %s", ns, got, want)
 		}
 	}

@@ -47,7 +47,7 @@ type sample struct {
 
 func (s *sample) id() string {
 	var id [idLen]byte
-	return string(appendID(id[:0], s.flow, s.first, s.number))
+	return string(appendID(id[:0], &s.flow, s.first, s.number))
 }
 
 // groups collects the findings of connections by cause.

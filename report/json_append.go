@@ -102,7 +102,7 @@ func (o *object) endpoint(name string, e segment.Endpoint) {
 func (o *object) ip(name string, ip segment.IP) {
 	o.key(name)
 	o.b = append(o.b, '"')
-	o.b = appendIP(o.b, ip)
+	o.b = appendIP(o.b, &ip)
 	o.b = append(o.b, '"')
 }
 
@@ -138,6 +138,10 @@ func appendString(b []byte, s string) []byte {
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c < utf8.RuneSelf {
+			if len(s)-i >= 8 && plain8(s[i:i+8]) {
+				i += 8
+				continue
+			}
 			if c >= 0x20 && c != '"' && c != '\\' && c != 0x7f {
 				i++
 				continue
@@ -172,6 +176,18 @@ func appendString(b []byte, s string) []byte {
 		i += n
 	}
 	return append(append(b, s[start:]...), '"')
+}
+
+// plain8 reports whether none of the eight bytes of s needs a look: all are printable ASCII other than
+// quotes and backslashes. It looks at all at once: where one is not plain, a byte of a sum or
+// difference gets its high bit. A borrow from a byte below may set it without need, which costs a second look.
+func plain8(s string) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	control, del := x-0x20*ones, x+ones
+	quote, backslash := (x^'"'*ones)-ones, (x^'\\'*ones)-ones
+	return (x|control|quote|backslash|del)&high == 0
 }
 
 // appendTime appends ns since 1970 as RFC 3339 in UTC with nine digits. The date

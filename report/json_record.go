@@ -25,8 +25,9 @@ func (e *encoder) record(b []byte, r *Record) []byte {
 	b = r.appendCommunityID(b)
 	b = append(b, `","incarnation":`...)
 	b = appendUint(b, uint64(c.Incarnation))
-	b = appendEnd(append(b, `,"client":{"ip":"`...), c.Client())
-	b = appendEnd(append(b, `,"server":{"ip":"`...), c.Server())
+	client, server := r.ends()
+	b = appendEnd(append(b, `,"client":{"ip":"`...), client)
+	b = appendEnd(append(b, `,"server":{"ip":"`...), server)
 	b = append(b, `,"direction":{"by":"`...)
 	b = append(b, c.DirectionBy.String()...)
 	b = append(b, `","certainty":"`...)
@@ -81,8 +82,8 @@ func (e *encoder) record(b []byte, r *Record) []byte {
 }
 
 // appendEnd appends address and port, and closes their object.
-func appendEnd(b []byte, end segment.Endpoint) []byte {
-	b = append(appendIP(b, end.IP), `","port":`...)
+func appendEnd(b []byte, end *segment.Endpoint) []byte {
+	b = append(appendIP(b, &end.IP), `","port":`...)
 	return append(appendUint(b, uint64(end.Port)), '}')
 }
 
@@ -258,7 +259,7 @@ const nothingAmiss = `,"retransmitted_packets":0,"retransmitted_bytes":0,"out_of
 	`"missing_bytes":0,"unseen_acks":0,"unacked_bytes":0,"zero_windows":0,"keepalives":0`
 
 func (e *encoder) endpoint(b []byte, n *tracker.Endpoint) []byte {
-	if *n == (tracker.Endpoint{State: n.State}) {
+	if n.Packets == 0 && *n == (tracker.Endpoint{State: n.State}) {
 		return append(b, silent...)
 	}
 	b = appendUint(append(b, `{"packets":`...), n.Packets)
@@ -266,9 +267,13 @@ func (e *encoder) endpoint(b []byte, n *tracker.Endpoint) []byte {
 	b = appendUint(append(b, `,"payload_bytes":`...), n.PayloadBytes)
 	b = appendUint(append(b, `,"stream_bytes":`...), n.StreamBytes)
 	b = appendAmiss(b, n)
-	b = appendUint(append(b, `,"syn":`...), n.Syn)
-	b = appendUint(append(b, `,"fin":`...), n.Fin)
-	b = appendUint(append(b, `,"rst":`...), n.Rst)
+	if n.Syn == 1 && n.Fin|n.Rst == 0 {
+		b = append(b, `,"syn":1,"fin":0,"rst":0`...)
+	} else {
+		b = appendUint(append(b, `,"syn":`...), n.Syn)
+		b = appendUint(append(b, `,"fin":`...), n.Fin)
+		b = appendUint(append(b, `,"rst":`...), n.Rst)
+	}
 	b = appendMember(b, `,"checksum_bad":`, n.ChecksumBad)
 	b = appendMember(b, `,"truncated_packets":`, n.TruncatedPackets)
 	if n.Fin > 0 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/tcplife/tcplife/tracker"
 )
@@ -273,16 +274,25 @@ func TestJSONLines(t *testing.T) {
 }
 
 func TestStringsOfAnyBytesAreValidJSON(t *testing.T) {
-	for _, s := range []string{
+	texts := []string{
 		"", "plain", `quo"te\`, "\x00\x01\x1f\x7f", "tab\tline\nreturn\r", "\xff\xfe", "é → 日本 🎈", "\u2028\u2029\u0085\u009b",
 		"ends in a broken rune \xe2\x82", "\ufffd",
-	} {
+	}
+	for c := range 256 { // each byte at each place among plain ones
+		for i := range 10 {
+			texts = append(texts, strings.Repeat(" ", i)+string([]byte{byte(c)})+"~~~~~~~~~"[i:])
+		}
+	}
+	for _, s := range texts {
 		b := appendString(nil, s)
 		var got string
 		if err := json.Unmarshal(b, &got); err != nil {
 			t.Errorf("%q: %v in %s", s, err, b)
 		} else if want := string([]rune(s)); got != want { // every broken byte becomes U+FFFD
 			t.Errorf("%q came back as %q", s, got)
+		}
+		if bytes.ContainsFunc(b, unicode.IsControl) {
+			t.Errorf("%q: a control character in %q", s, b)
 		}
 	}
 }
