@@ -55,13 +55,6 @@ func (o *object) word(name, value string) {
 	o.b = append(o.b, '"')
 }
 
-// wordIf appends the member unless the value is "", which stands for not known.
-func (o *object) wordIf(name, value string) {
-	if value != "" {
-		o.word(name, value)
-	}
-}
-
 func (o *object) uint(name string, n uint64) {
 	o.key(name)
 	o.b = appendUint(o.b, n)
@@ -124,8 +117,6 @@ func (l *list) next() []byte {
 	l.empty = false
 	return l.b
 }
-
-func (l *list) uint(n uint64) { l.b = appendUint(l.next(), n) }
 
 const hexDigits = "0123456789abcdef"
 

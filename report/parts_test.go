@@ -117,3 +117,37 @@ func TestPartsMakeOneReport(t *testing.T) {
 
 // tail is the end of a long text.
 func tail(b []byte) []byte { return b[max(0, len(b)-4000):] }
+
+// TestPartsAtOnce runs the parts on goroutines of their own, for the race detector.
+func TestPartsAtOnce(t *testing.T) {
+	const parts = 3
+	rs, tr := incident()
+	for name, format := range formats {
+		var want, got bytes.Buffer
+		write(t, format(&want), rs, tr)
+		w := format(&got)
+		var appended [parts]chan []byte
+		var ps [parts]Part
+		for i := range ps {
+			ps[i], appended[i] = w.Part(), make(chan []byte, 2)
+		}
+		for i := range ps {
+			go func() {
+				for j := i; j < len(rs); j += parts {
+					appended[i] <- ps[i].Connection(nil, rs[j])
+				}
+			}()
+		}
+		for j := range rs {
+			if _, err := w.Write(<-appended[j%parts]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(tr); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got.Bytes(), want.Bytes()) {
+			t.Errorf("%s: another report", name)
+		}
+	}
+}

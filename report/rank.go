@@ -114,10 +114,10 @@ func (t *best) add(r *Record) {
 	switch {
 	case t.limit == 0 || len(t.kept) < t.limit:
 		var row Record
-		row.copyRow(r)
+		copyRow(&row, r)
 		t.keep(row)
 	case t.less(r, &t.kept[0]) < 0:
-		t.kept[0].copyRow(r)
+		copyRow(&t.kept[0], r)
 		heap.Fix(t, 0)
 	}
 }
@@ -141,7 +141,7 @@ func (t *best) merge(o *best) {
 }
 
 // copyRow makes row a copy of r, as far as rows and their order need it, in the memory it has.
-func (row *Record) copyRow(r *Record) {
+func copyRow(row, r *Record) {
 	if row.Connection == nil {
 		row.Connection = new(tracker.Connection)
 	}

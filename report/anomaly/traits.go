@@ -32,7 +32,6 @@ const (
 	hasHoles                                 // octets were acknowledged and never captured
 	cutHeaders                               // options cut by the snapshot length
 	halfCaptured                             // one direction only
-	lastTrait
 )
 
 // The facts must leave the other traits their bits.
