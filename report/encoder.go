@@ -2,8 +2,6 @@ package report
 
 import (
 	"encoding/binary"
-	"math/bits"
-	"slices"
 	"strconv"
 
 	"github.com/tcplife/tcplife/internal/segment"
@@ -21,7 +19,7 @@ type encoder struct {
 		index uint32
 		text  []byte // as a JSON string; empty if the name is not known
 	}
-	steps [64]stepText
+	steps [256]stepText
 }
 
 // stamps are times written as RFC 3339 in UTC with nine digits, those of the last seconds met: the
@@ -78,7 +76,7 @@ type stepText struct {
 // can be, a capture has a few dozen.
 func (e *encoder) step(t *tracker.Transition) []byte {
 	key := 1<<31 | uint32(t.Role) | uint32(t.From)<<4 | uint32(t.To)<<8 | uint32(t.Event)<<12 | uint32(t.Certainty)<<16
-	s := &e.steps[key*0x9e3779b1>>26]
+	s := &e.steps[key*0x9e3779b1>>24]
 	if s.key != key {
 		s.key = key
 		b := append(s.text[:0], `,"endpoint":"`...)
@@ -101,48 +99,24 @@ const pairs = "00010203040506070809101112131415161718192021222324252627282930313
 	"40414243444546474849505152535455565758596061626364656667686970717273747576777879" +
 	"8081828384858687888990919293949596979899"
 
-// appendUint appends n in decimal.
+// appendUint appends n in decimal, four digits at a time.
 func appendUint(b []byte, n uint64) []byte {
-	if n < 10 {
+	switch {
+	case n < 10:
 		return append(b, byte('0'+n))
+	case n < 100:
+		return append(b, pairs[2*n], pairs[2*n+1])
+	case n < 1000:
+		low := 2 * (n % 100)
+		return append(b, byte('0'+n/100), pairs[low], pairs[low+1])
 	}
-	i := len(b) + decimals(n)
-	if i > cap(b) {
-		b = slices.Grow(b, i-len(b))
+	if n >= 10_000 {
+		b = appendUint(b, n/10_000)
+		n %= 10_000
 	}
-	b = b[:i]
-	for n >= 100 {
-		q := n / 100
-		pair := 2 * (n - 100*q)
-		i -= 2
-		b[i], b[i+1] = pairs[pair], pairs[pair+1]
-		n = q
-	}
-	if n >= 10 {
-		b[i-2], b[i-1] = pairs[2*n], pairs[2*n+1]
-	} else {
-		b[i-1] = byte('0' + n)
-	}
-	return b
+	high, low := 2*(n/100), 2*(n%100)
+	return append(b, pairs[high], pairs[high+1], pairs[low], pairs[low+1])
 }
-
-// decimals is how many digits n > 0 has: 1233/4096 is a little more than log10(2).
-func decimals(n uint64) int {
-	d := bits.Len64(n) * 1233 >> 12
-	if n >= powers[d] {
-		d++
-	}
-	return d
-}
-
-// powers are those of ten.
-var powers = func() (p [20]uint64) {
-	p[0] = 1
-	for i := range len(p) - 1 {
-		p[i+1] = 10 * p[i]
-	}
-	return p
-}()
 
 // putNano writes n < 10^9 with nine digits. None of the divisions waits for another one.
 func putNano(b []byte, n uint32) {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 
 	"github.com/tcplife/tcplife/internal/segment"
 )
@@ -36,7 +35,10 @@ func appendID(b []byte, f *segment.Flow, first int64, incarnation int) []byte {
 	binary.BigEndian.PutUint64(key[n:], uint64(first))
 	binary.BigEndian.PutUint64(key[n+8:], uint64(incarnation))
 	sum := sha256.Sum256(key[:])
-	return hex.AppendEncode(b, sum[:idLen/2])
+	for _, v := range sum[:idLen/2] {
+		b = append(b, hexDigits[v>>4], hexDigits[v&15])
+	}
+	return b
 }
 
 func putEndpoint(b []byte, e *segment.Endpoint) int {
