@@ -1,11 +1,13 @@
 package report
 
 import (
-	"encoding/csv"
 	"io"
-	"strconv"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/tracker"
 )
 
@@ -25,38 +27,25 @@ var csvHeader = []string{
 }
 
 type csvWriter struct {
-	w     *csv.Writer
-	files FileName
-	row   []string
+	out   flusher
+	names FileName
 	began bool
 }
 
 // NewCSV returns a Writer of one row per connection under a header. Unknown values
 // are empty cells. A CSV file has no place for what concerns the whole trace: it is
 // not written.
-func NewCSV(w io.Writer, files FileName) Writer {
-	return &csvWriter{w: csv.NewWriter(w), files: files, row: make([]string, 0, len(csvHeader))}
+func NewCSV(w io.Writer, names FileName) Writer {
+	return &csvWriter{out: flusher{w: w}, names: names}
 }
 
-func (c *csvWriter) Connection(r *Record) error {
+func (c *csvWriter) Part() Part { return &csvPart{names: c.names} }
+
+func (c *csvWriter) Write(p []byte) (int, error) {
 	if err := c.header(); err != nil {
-		return err
+		return 0, err
 	}
-	c.row = c.row[:0]
-	c.identity(r)
-	c.course(r)
-	c.timeWait(r.Connection)
-	for role := tracker.Client; role <= tracker.Server; role++ {
-		e := &r.Endpoints[role]
-		for _, n := range []uint64{
-			e.Packets, e.Bytes, e.PayloadBytes, e.StreamBytes,
-			e.RetransmittedPackets, e.RetransmittedBytes, e.MissingBytes,
-		} {
-			c.number(n)
-		}
-	}
-	c.findings(r)
-	return c.w.Write(c.row)
+	return len(p), c.out.write(p)
 }
 
 func (c *csvWriter) header() error {
@@ -64,7 +53,7 @@ func (c *csvWriter) header() error {
 		return nil
 	}
 	c.began = true
-	return c.w.Write(csvHeader)
+	return c.out.write([]byte(strings.Join(csvHeader, ",") + "\n"))
 }
 
 // Close writes the header if there was no connection, and flushes.
@@ -72,63 +61,105 @@ func (c *csvWriter) Close(*Trace) error {
 	if err := c.header(); err != nil {
 		return err
 	}
-	c.w.Flush()
-	return c.w.Error()
+	return c.out.flush()
 }
 
-func (c *csvWriter) text(s string)   { c.row = append(c.row, forSpreadsheet(s)) }
-func (c *csvWriter) number(n uint64) { c.row = append(c.row, strconv.FormatUint(n, 10)) }
+// csvPart appends one row after the other to b.
+type csvPart struct {
+	names FileName
+	clock stamps
+	b     []byte
+}
 
-func (c *csvWriter) moment(m tracker.Mark) {
+func (c *csvPart) Connection(dst []byte, r *Record) []byte {
+	c.b = slices.Grow(dst, 1<<10)
+	c.identity(r)
+	c.course(r)
+	c.timeWait(r.Connection)
+	for role := tracker.Client; role <= tracker.Server; role++ {
+		e := &r.Endpoints[role]
+		for _, n := range [...]uint64{
+			e.Packets, e.Bytes, e.PayloadBytes, e.StreamBytes,
+			e.RetransmittedPackets, e.RetransmittedBytes, e.MissingBytes,
+		} {
+			c.number(n)
+		}
+	}
+	c.findings(r)
+	dst, c.b = c.b, nil
+	dst[len(dst)-1] = '\n' // each cell has a comma behind it
+	return dst
+}
+
+// text appends a cell that others may have written.
+func (c *csvPart) text(s string) {
+	s = forSpreadsheet(s)
+	first, _ := utf8.DecodeRuneInString(s)
+	if s == "" || s != `\.` && !strings.ContainsAny(s, ",\"\r\n") && !unicode.IsSpace(first) {
+		c.word(s)
+		return
+	}
+	// As encoding/csv quotes.
+	c.b = append(c.b, '"')
+	c.b = append(c.b, strings.ReplaceAll(s, `"`, `""`)...)
+	c.b = append(c.b, '"', ',')
+}
+
+// word appends a cell of our own vocabulary, which needs no quotes; "" is an empty one.
+func (c *csvPart) word(s string)   { c.b = append(append(c.b, s...), ',') }
+func (c *csvPart) number(n uint64) { c.b = append(appendUint(c.b, n), ',') }
+
+func (c *csvPart) moment(m tracker.Mark) {
 	if !known(m) {
-		c.text("")
+		c.word("")
 		return
 	}
 	c.time(m.At)
 }
 
-func (c *csvWriter) time(ns int64)    { c.row = append(c.row, string(appendTime(nil, ns))) }
-func (c *csvWriter) seconds(ns int64) { c.row = append(c.row, string(appendSeconds(nil, ns))) }
+func (c *csvPart) time(ns int64)    { c.b = append(append(c.b, c.clock.at(ns)...), ',') }
+func (c *csvPart) seconds(ns int64) { c.b = append(appendSeconds(c.b, ns), ',') }
 
-func (c *csvWriter) secondsIf(ns int64, ok bool) {
+func (c *csvPart) secondsIf(ns int64, ok bool) {
 	if !ok {
-		c.text("")
+		c.word("")
 		return
 	}
 	c.seconds(ns)
 }
 
-func (c *csvWriter) identity(r *Record) {
-	c.text(r.ID())
-	c.text(r.CommunityID())
+func (c *csvPart) identity(r *Record) {
+	c.b = append(r.appendID(c.b), ',')
+	c.b = append(r.appendCommunityID(c.b), ',')
 	c.number(uint64(r.Incarnation))
-	c.text(r.Client().IP.Addr().String())
-	c.number(uint64(r.Client().Port))
-	c.text(r.Server().IP.Addr().String())
-	c.number(uint64(r.Server().Port))
-	c.text(r.DirectionBy.String())
+	client, server := r.ends()
+	for _, end := range [...]*segment.Endpoint{client, server} {
+		c.b = append(appendIP(c.b, &end.IP), ',')
+		c.number(uint64(end.Port))
+	}
+	c.word(r.DirectionBy.String())
 }
 
-func (c *csvWriter) course(r *Record) {
-	for _, m := range []tracker.Mark{r.First, r.Last, r.Opened, r.Closed} {
+func (c *csvPart) course(r *Record) {
+	for _, m := range [...]tracker.Mark{r.First, r.Last, r.Opened, r.Closed} {
 		c.moment(m)
 	}
 	c.seconds(lasted(r.Connection))
 	c.number(r.First.Packet)
 	c.number(r.Last.Packet)
-	c.text(c.files.name(r.FirstFile))
-	c.text(c.files.name(r.LastFile))
-	c.text(r.Open.String())
-	c.text(r.Close.String())
+	c.text(c.names.name(r.FirstFile))
+	c.text(c.names.name(r.LastFile))
+	c.word(r.Open.String())
+	c.word(r.Close.String())
 	by := ""
 	if hasCloser(r.Close) {
 		by = r.ClosedBy.String()
 	}
-	c.text(by)
-	c.text(r.Phase.String())
-	c.text(endReason(r.EndReason))
-	c.text(r.Endpoints[tracker.Client].State.String())
-	c.text(r.Endpoints[tracker.Server].State.String())
+	c.word(by)
+	c.word(r.Phase.String())
+	c.word(endReason(r.EndReason))
+	c.word(r.Endpoints[tracker.Client].State.String())
+	c.word(r.Endpoints[tracker.Server].State.String())
 	c.secondsIf(int64(r.RTT), r.RTT > 0)
 	h := &r.Handshake
 	d, ok := h.RTTServer()
@@ -140,44 +171,50 @@ func (c *csvWriter) course(r *Record) {
 }
 
 // retries is known only if the segment itself was seen.
-func (c *csvWriter) retries(n int, of tracker.Mark) {
+func (c *csvPart) retries(n int, of tracker.Mark) {
 	if !of.Seen() {
-		c.text("")
+		c.word("")
 		return
 	}
 	c.number(uint64(n))
 }
 
-func (c *csvWriter) timeWait(r *tracker.Connection) {
+func (c *csvPart) timeWait(r *tracker.Connection) {
 	w, ok := timeWaitOf(r)
 	if !ok {
-		c.row = append(c.row, "", "", "", "")
+		c.b = append(c.b, ",,,,"...)
 		return
 	}
-	c.text(w.holder)
+	c.word(w.holder)
 	c.time(w.since)
 	c.time(w.until)
-	c.text(w.endedBy.String())
+	c.word(w.endedBy.String())
 }
 
-func (c *csvWriter) findings(r *Record) {
-	f := r.Worst()
-	if f == nil {
-		c.row = append(c.row, "", "", "", "", "")
+func (c *csvPart) findings(r *Record) {
+	if f := r.Worst(); f == nil {
+		c.b = append(c.b, ",,,,,"...)
 	} else {
-		var packets []string
+		c.word(f.Kind.Slug)
+		c.word(f.Severity.String())
+		c.word(f.Confidence.String())
 		for _, n := range f.Packets {
-			packets = append(packets, strconv.FormatUint(n, 10))
+			c.b = append(appendUint(c.b, n), ' ')
 		}
-		c.text(f.Kind.Slug)
-		c.text(f.Severity.String())
-		c.text(f.Confidence.String())
-		c.text(strings.Join(packets, " "))
+		c.endList(len(f.Packets))
 		c.text(f.Evidence)
 	}
-	var slugs []string
 	for i := range r.Findings {
-		slugs = append(slugs, r.Findings[i].Kind.Slug)
+		c.b = append(append(c.b, r.Findings[i].Kind.Slug...), ' ')
 	}
-	c.text(strings.Join(slugs, " "))
+	c.endList(len(r.Findings))
+}
+
+// endList ends a cell of n words, each with a blank behind it.
+func (c *csvPart) endList(n int) {
+	if n > 0 {
+		c.b[len(c.b)-1] = ','
+		return
+	}
+	c.word("")
 }

@@ -246,12 +246,19 @@ func incident() ([]*Record, *Trace) {
 
 func write(t testing.TB, w Writer, rs []*Record, tr *Trace) {
 	t.Helper()
+	p := w.Part()
 	for _, r := range rs {
-		if err := w.Connection(r); err != nil {
-			t.Fatal(err)
-		}
+		feed(t, w, p, r)
 	}
 	if err := w.Close(tr); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// feed hands one record to the part, and what it appends to the writer.
+func feed(t testing.TB, w Writer, p Part, r *Record) {
+	t.Helper()
+	if _, err := w.Write(p.Connection(nil, r)); err != nil {
 		t.Fatal(err)
 	}
 }

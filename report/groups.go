@@ -38,10 +38,16 @@ type group struct {
 
 // sample is the connection to look at.
 type sample struct {
-	id       string
+	flow     segment.Flow
+	number   int   // its incarnation
+	first    int64 // its First.At
 	packets  []uint64
-	evidence string
-	first    int64 // First.At of the connection
+	evidence []byte
+}
+
+func (s *sample) id() string {
+	var id [idLen]byte
+	return string(appendID(id[:0], &s.flow, s.first, s.number))
 }
 
 // groups collects the findings of connections by cause.
@@ -54,29 +60,21 @@ func newGroups() groups {
 	return groups{by: map[cause]*group{}, perKind: map[*anomaly.Kind]int{}}
 }
 
-func (g *groups) add(r *Record) {
-	for i := range r.Findings {
-		f := &r.Findings[i]
-		if f.Detail || f.Severity >= anomaly.Quality {
-			continue
-		}
-		c := cause{kind: f.Kind, server: r.Server(), end: causeEnd(r.Close), by: r.ClosedBy}
-		if r.Close == tracker.CloseAborted { // of other ends it tells nothing about the cause
-			c.phase = r.Phase
-		}
-		one := g.by[c]
-		beyond := one == nil && g.perKind[f.Kind] >= maxGroups
-		if beyond {
-			c = cause{kind: f.Kind} // the zero server stands for those that had no room
-			one = g.by[c]
-		}
-		if one == nil {
-			one = &group{cause: c, severity: f.Severity, confidence: f.Confidence, servers: 1, more: beyond}
-			g.by[c] = one
-			g.perKind[f.Kind]++
-		}
-		one.take(r, f)
+// add takes one finding, in the order of the records.
+func (g *groups) add(t *told) {
+	c := t.cause
+	one := g.by[c]
+	beyond := one == nil && g.perKind[c.kind] >= maxGroups
+	if beyond {
+		c = cause{kind: c.kind} // the zero server stands for those that had no room
+		one = g.by[c]
 	}
+	if one == nil {
+		one = &group{cause: c, severity: t.severity, confidence: t.confidence, servers: 1, more: beyond}
+		g.by[c] = one
+		g.perKind[c.kind]++
+	}
+	one.take(t)
 }
 
 // causeEnd is c without the differences that do not tell one cause from another.
@@ -114,16 +112,19 @@ func (c *cause) ended() string {
 	return ""
 }
 
-func (g *group) take(r *Record, f *anomaly.Finding) {
+func (g *group) take(t *told) {
 	g.count++
-	better := g.count == 1 || f.Confidence < g.confidence || f.Confidence == g.confidence && r.First.At < g.sample.first
-	g.severity = min(g.severity, f.Severity)
-	g.confidence = min(g.confidence, f.Confidence)
-	if ip := r.Client().IP; len(g.clients) <= maxGroupClients && !slices.Contains(g.clients, ip) {
-		g.clients = append(g.clients, ip)
+	better := g.count == 1 || t.confidence < g.confidence || t.confidence == g.confidence && t.first < g.sample.first
+	g.severity = min(g.severity, t.severity)
+	g.confidence = min(g.confidence, t.confidence)
+	if len(g.clients) <= maxGroupClients {
+		if ip := t.flow.Sender(t.clientIs).IP; !slices.Contains(g.clients, ip) {
+			g.clients = append(g.clients, ip)
+		}
 	}
 	if better {
-		g.sample = sample{id: r.ID(), packets: slices.Clone(f.Packets), evidence: f.Evidence, first: r.First.At}
+		s := &g.sample
+		*s = sample{flow: t.flow, number: t.number, first: t.first, packets: append(s.packets[:0], t.packets...), evidence: append(s.evidence[:0], t.evidence...)}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 
 	"github.com/tcplife/tcplife/internal/segment"
 )
@@ -27,17 +26,22 @@ func (r *Record) ID() string {
 	return string(id[:])
 }
 
-func (r *Record) appendID(b []byte) []byte {
+func (r *Record) appendID(b []byte) []byte { return appendID(b, &r.Flow, r.First.At, r.Incarnation) }
+
+func appendID(b []byte, f *segment.Flow, first int64, incarnation int) []byte {
 	var key [52]byte
-	n := putEndpoint(key[:], r.Flow.A)
-	n += putEndpoint(key[n:], r.Flow.B)
-	binary.BigEndian.PutUint64(key[n:], uint64(r.First.At))
-	binary.BigEndian.PutUint64(key[n+8:], uint64(r.Incarnation))
+	n := putEndpoint(key[:], &f.A)
+	n += putEndpoint(key[n:], &f.B)
+	binary.BigEndian.PutUint64(key[n:], uint64(first))
+	binary.BigEndian.PutUint64(key[n+8:], uint64(incarnation))
 	sum := sha256.Sum256(key[:])
-	return hex.AppendEncode(b, sum[:idLen/2])
+	for _, v := range sum[:idLen/2] {
+		b = append(b, hexDigits[v>>4], hexDigits[v&15])
+	}
+	return b
 }
 
-func putEndpoint(b []byte, e segment.Endpoint) int {
+func putEndpoint(b []byte, e *segment.Endpoint) int {
 	n := copy(b, e.IP[:])
 	binary.BigEndian.PutUint16(b[n:], e.Port)
 	return n + 2
@@ -51,9 +55,9 @@ func (r *Record) CommunityID() string { return string(r.appendCommunityID(nil)) 
 func (r *Record) appendCommunityID(b []byte) []byte {
 	var buf [40]byte // seed, two addresses, protocol, padding, two ports
 	k := buf[:2]
-	a, z := r.Flow.A, r.Flow.B // canonical order is the order the standard asks for
-	k = appendWireIP(k, a.IP)
-	k = appendWireIP(k, z.IP)
+	a, z := &r.Flow.A, &r.Flow.B // canonical order is the order the standard asks for
+	k = appendWireIP(k, &a.IP)
+	k = appendWireIP(k, &z.IP)
 	k = append(k, protocolTCP, 0)
 	k = binary.BigEndian.AppendUint16(k, a.Port)
 	k = binary.BigEndian.AppendUint16(k, z.Port)
@@ -63,9 +67,17 @@ func (r *Record) appendCommunityID(b []byte) []byte {
 }
 
 // appendWireIP appends the address as it stands in packets: 4 bytes or 16.
-func appendWireIP(b []byte, ip segment.IP) []byte {
-	if ip.Addr().Is4() {
+func appendWireIP(b []byte, ip *segment.IP) []byte {
+	if isIPv4(ip) {
 		return append(b, ip[12:]...)
 	}
 	return append(b, ip[:]...)
+}
+
+// ends returns the client and the server without copying them.
+func (r *Record) ends() (client, server *segment.Endpoint) {
+	if r.ClientIs == segment.AtoB {
+		return &r.Flow.A, &r.Flow.B
+	}
+	return &r.Flow.B, &r.Flow.A
 }

@@ -1,10 +1,10 @@
 package report
 
 import (
+	"bytes"
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/tcplife/tcplife/report/anomaly"
 	"github.com/tcplife/tcplife/tracker"
@@ -13,46 +13,67 @@ import (
 // SchemaTrace names the form of the trace's object.
 const SchemaTrace = "tcplife/trace/1"
 
-// flushAt is how much output is collected before it is written: few system
-// calls for a million records, and a reader at the other end of a pipe need not
-// wait long.
-const flushAt = 64 << 10
-
 type jsonWriter struct {
-	w     io.Writer
-	files FileName
-	buf   []byte
+	out   flusher
+	names FileName
+	parts []*jsonPart
+	totals
+	waits waits
+}
+
+type jsonPart struct {
+	encoder
 	totals
 }
 
 // NewJSON returns a Writer of JSON lines: an object for each connection as it
 // ends, and one for the trace at last. Close flushes what is buffered.
-func NewJSON(w io.Writer, files FileName) Writer {
-	return &jsonWriter{w: w, files: files, buf: make([]byte, 0, flushAt+8<<10), totals: newTotals()}
+func NewJSON(w io.Writer, names FileName) Writer {
+	return &jsonWriter{out: flusher{w: w}, names: names, waits: newWaits()}
 }
 
-func (j *jsonWriter) Connection(r *Record) error {
-	j.totals.add(r)
-	j.buf = append(appendRecord(j.buf, r, j.files), '\n')
-	if len(j.buf) >= flushAt {
-		return j.flush()
+func (j *jsonWriter) Part() Part {
+	p := &jsonPart{encoder: encoder{names: j.names}}
+	j.parts = append(j.parts, p)
+	return p
+}
+
+func (p *jsonPart) Connection(dst []byte, r *Record) []byte {
+	p.add(r)
+	dst = append(p.record(dst, r), '\n')
+	return appendWaits(dst, r.Connection)
+}
+
+func (j *jsonWriter) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		text := rest
+		if i := bytes.IndexByte(rest, remark); i >= 0 {
+			text = rest[:i]
+		}
+		if err := j.out.write(text); err != nil {
+			return 0, err
+		}
+		for rest = rest[len(text):]; len(rest) > 0 && rest[0] == remark; {
+			r := remarkReader{rest[2:]} // of one kind only
+			j.waits.add(r.wait())
+			rest = r.b
+		}
 	}
-	return nil
-}
-
-func (j *jsonWriter) flush() error {
-	_, err := j.w.Write(j.buf)
-	j.buf = j.buf[:0]
-	return err
+	return len(p), nil
 }
 
 func (j *jsonWriter) Close(t *Trace) error {
-	j.buf = append(appendTrace(j.buf, t, &j.totals), '\n')
-	return j.flush()
+	for _, p := range j.parts {
+		j.merge(&p.totals)
+	}
+	if err := j.out.write(append(appendTrace(nil, t, &j.totals, &j.waits), '\n')); err != nil {
+		return err
+	}
+	return j.out.flush()
 }
 
 // appendTrace appends the trace's object.
-func appendTrace(b []byte, t *Trace, n *totals) []byte {
+func appendTrace(b []byte, t *Trace, n *totals, w *waits) []byte {
 	o := begin(b)
 	o.word("schema", SchemaTrace)
 	appendFiles(&o, t.Files)
@@ -96,24 +117,24 @@ func appendTrace(b []byte, t *Trace, n *totals) []byte {
 		in.uintIf(tracker.Closer(by).String(), count)
 	}
 	o.b = in.end()
-	appendWaits(&o, &n.waits)
-	o.uintIf("close_wait", n.closeWait.count)
+	appendHolders(&o, w)
+	o.uintIf("close_wait", n.closeWaits)
 
 	o.key("findings_by_slug")
 	in = begin(o.b)
-	for _, k := range n.kinds() {
+	for _, k := range n.ranked() {
 		in.uint(k.kind.Slug, k.count)
 	}
 	o.b = in.end()
 	o.key("findings")
-	o.b = appendFindings(o.b, t.Findings)
+	o.b = new(encoder).findings(o.b, t.Findings)
 
 	if len(t.Skipped) > 0 {
 		o.key("skipped")
 		in = begin(o.b)
 		for _, kind := range slices.Sorted(maps.Keys(t.Skipped)) {
 			in.name(kind)
-			in.b = strconv.AppendUint(in.b, t.Skipped[kind], 10)
+			in.b = appendUint(in.b, t.Skipped[kind])
 		}
 		o.b = in.end()
 	}
@@ -164,7 +185,7 @@ func appendQuality(o *object, t *Trace, n *totals) {
 	in.uintIf("checksum_bad", t.Summary.ChecksumBad)
 	in.uintIf("truncated_packets", t.Summary.TruncatedHeader)
 	in.uintIf("backwards_packets", t.Summary.Backwards)
-	in.uintIf("one_way_connections", n.found[anomaly.OneWayCapture])
+	in.uintIf("one_way_connections", n.found.of(anomaly.OneWayCapture))
 	o.b = in.end()
 	if t.Drops.Known {
 		o.key("drops")
@@ -187,7 +208,7 @@ func appendQuality(o *object, t *Trace, n *totals) {
 // maxHoldersListed bounds the holders in the trace's object.
 const maxHoldersListed = 20
 
-func appendWaits(o *object, w *waits) {
+func appendHolders(o *object, w *waits) {
 	if w.count == 0 {
 		return
 	}

@@ -8,8 +8,8 @@ import (
 )
 
 // The appenders below write JSON into a byte slice without reflection and
-// without allocating: records leave a fast tracker by the million
-// (BenchmarkJSONRecord).
+// without allocating. Records, which leave a fast tracker by the million, are
+// written by an encoder.
 
 // object appends members to b.
 type object struct {
@@ -55,16 +55,9 @@ func (o *object) word(name, value string) {
 	o.b = append(o.b, '"')
 }
 
-// wordIf appends the member unless the value is "", which stands for not known.
-func (o *object) wordIf(name, value string) {
-	if value != "" {
-		o.word(name, value)
-	}
-}
-
 func (o *object) uint(name string, n uint64) {
 	o.key(name)
-	o.b = strconv.AppendUint(o.b, n, 10)
+	o.b = appendUint(o.b, n)
 }
 
 // uintIf appends the member unless it is zero: for what rarely happens.
@@ -102,7 +95,7 @@ func (o *object) endpoint(name string, e segment.Endpoint) {
 func (o *object) ip(name string, ip segment.IP) {
 	o.key(name)
 	o.b = append(o.b, '"')
-	o.b = ip.Addr().AppendTo(o.b)
+	o.b = appendIP(o.b, &ip)
 	o.b = append(o.b, '"')
 }
 
@@ -125,8 +118,6 @@ func (l *list) next() []byte {
 	return l.b
 }
 
-func (l *list) uint(n uint64) { l.b = strconv.AppendUint(l.next(), n, 10) }
-
 const hexDigits = "0123456789abcdef"
 
 // appendString appends s as a JSON string, valid whatever s holds: bytes that
@@ -138,6 +129,10 @@ func appendString(b []byte, s string) []byte {
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c < utf8.RuneSelf {
+			if len(s)-i >= 8 && plain8(s[i:i+8]) {
+				i += 8
+				continue
+			}
 			if c >= 0x20 && c != '"' && c != '\\' && c != 0x7f {
 				i++
 				continue
@@ -174,9 +169,21 @@ func appendString(b []byte, s string) []byte {
 	return append(append(b, s[start:]...), '"')
 }
 
+// plain8 reports whether none of the eight bytes of s needs a look: all are printable ASCII other than
+// quotes and backslashes. It looks at all at once: where one is not plain, a byte of a sum or
+// difference gets its high bit. A borrow from a byte below may set it without need, which costs a second look.
+func plain8(s string) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	control, del := x-0x20*ones, x+ones
+	quote, backslash := (x^'"'*ones)-ones, (x^'\\'*ones)-ones
+	return (x|control|quote|backslash|del)&high == 0
+}
+
 // appendTime appends ns since 1970 as RFC 3339 in UTC with nine digits. The date
 // is computed from days (Howard Hinnant's civil_from_days), which takes a
-// fraction of what time.Time.AppendFormat does (BenchmarkJSONRecord).
+// fraction of what time.Time.AppendFormat does.
 func appendTime(b []byte, ns int64) []byte {
 	sec, frac := ns/1e9, ns%1e9
 	if frac < 0 {
@@ -198,7 +205,7 @@ func appendTime(b []byte, ns int64) []byte {
 	if month > 12 {
 		month, year = month-12, year+1
 	}
-	clock, nano := uint32(rest), uint32(frac)
+	clock := uint32(rest)
 	b = appendPair(b, uint32(year)/100)
 	b = appendPair(b, uint32(year)%100)
 	b = appendPair(append(b, '-'), uint32(month))
@@ -206,26 +213,18 @@ func appendTime(b []byte, ns int64) []byte {
 	b = appendPair(append(b, 'T'), clock/3600)
 	b = appendPair(append(b, ':'), clock/60%60)
 	b = appendPair(append(b, ':'), clock%60)
-	b = appendNano(append(b, '.'), nano)
+	b = appendNano(append(b, '.'), uint32(frac))
 	return append(b, 'Z')
 }
-
-// pairs are the numbers below 100 with two digits each.
-const pairs = "00010203040506070809101112131415161718192021222324252627282930313233343536373839" +
-	"40414243444546474849505152535455565758596061626364656667686970717273747576777879" +
-	"8081828384858687888990919293949596979899"
 
 // appendPair appends n < 100 with two digits.
 func appendPair(b []byte, n uint32) []byte { return append(b, pairs[2*n], pairs[2*n+1]) }
 
-// appendNano appends n < 10^9 with nine digits. None of the divisions waits for
-// another one.
+// appendNano appends n < 10^9 with nine digits.
 func appendNano(b []byte, n uint32) []byte {
-	b = append(b, byte('0'+n/1e8))
-	b = appendPair(b, n/1e6%100)
-	b = appendPair(b, n/1e4%100)
-	b = appendPair(b, n/100%100)
-	return appendPair(b, n%100)
+	b = append(b, "000000000"...)
+	putNano(b[len(b)-9:], n)
+	return b
 }
 
 // appendSeconds appends a duration in nanoseconds as seconds: a JSON number,
@@ -236,7 +235,7 @@ func appendSeconds(b []byte, ns int64) []byte {
 		b = append(b, '-')
 		n = -n
 	}
-	b = strconv.AppendUint(b, n/1e9, 10)
+	b = appendUint(b, n/1e9)
 	frac := n % 1e9
 	if frac == 0 {
 		return b

@@ -1,6 +1,9 @@
 package report
 
 import (
+	"slices"
+
+	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/report/anomaly"
 	"github.com/tcplife/tcplife/tracker"
 )
@@ -9,64 +12,87 @@ import (
 // field changes its meaning.
 const SchemaConnection = "tcplife/connection/1"
 
-// appendRecord appends the record as one JSON object.
-func appendRecord(b []byte, r *Record, files FileName) []byte {
+// roomForRecord is more than most records take: the buffer grows at most once a record.
+const roomForRecord = 8 << 10
+
+// record appends the record as one JSON object. Members that always stand together are one literal.
+func (e *encoder) record(b []byte, r *Record) []byte {
 	c := r.Connection
-	o := begin(b)
-	o.word("schema", SchemaConnection)
-	o.key("id")
-	o.b = append(r.appendID(append(o.b, '"')), '"')
-	o.key("community_id")
-	o.b = append(r.appendCommunityID(append(o.b, '"')), '"')
-	o.uint("incarnation", uint64(c.Incarnation))
-	o.endpoint("client", c.Client())
-	o.endpoint("server", c.Server())
-
-	o.key("direction")
-	in := begin(o.b)
-	in.word("by", c.DirectionBy.String())
-	in.word("certainty", c.DirectionBy.Certainty().String())
-	o.b = in.end()
-	appendPath(&o, c.Path)
-
-	appendPacket(&o, "first_packet", c.First, files.name(c.FirstFile))
-	appendPacket(&o, "last_packet", c.Last, files.name(c.LastFile))
-	appendMoment(&o, "opened_at", c.Opened)
-	appendMoment(&o, "closed_at", c.Closed)
-	o.seconds("duration_s", lasted(c))
-	o.word("open", c.Open.String())
-	o.word("close", c.Close.String())
-	if hasCloser(c.Close) {
-		o.wordIf("closed_by", c.ClosedBy.String())
+	b = slices.Grow(b, roomForRecord)
+	b = append(b, `{"schema":"`+SchemaConnection+`","id":"`...)
+	b = r.appendID(b)
+	b = append(b, `","community_id":"`...)
+	b = r.appendCommunityID(b)
+	b = append(b, `","incarnation":`...)
+	b = appendUint(b, uint64(c.Incarnation))
+	client, server := r.ends()
+	b = appendEnd(append(b, `,"client":{"ip":"`...), client)
+	b = appendEnd(append(b, `,"server":{"ip":"`...), server)
+	b = append(b, `,"direction":{"by":"`...)
+	b = append(b, c.DirectionBy.String()...)
+	b = append(b, `","certainty":"`...)
+	b = append(b, c.DirectionBy.Certainty().String()...)
+	b = append(b, `"}`...)
+	b = appendPath(b, c.Path)
+	if c.First.Seen() {
+		b = e.packet(append(b, `,"first_packet":{"number":`...), c.First, c.FirstFile)
 	}
-	o.wordIf("phase", c.Phase.String())
-	o.word("end_reason", endReason(c.EndReason))
+	if c.Last.Seen() {
+		b = e.packet(append(b, `,"last_packet":{"number":`...), c.Last, c.LastFile)
+	}
+	b = e.moment(b, `,"opened_at":"`, c.Opened)
+	b = e.moment(b, `,"closed_at":"`, c.Closed)
+	b = append(b, `,"duration_s":`...)
+	b = appendSeconds(b, lasted(c))
+	b = append(b, `,"open":"`...)
+	b = append(b, c.Open.String()...)
+	b = append(b, `","close":"`...)
+	b = append(b, c.Close.String()...)
+	if by := c.ClosedBy.String(); hasCloser(c.Close) && by != "" {
+		b = append(b, `","closed_by":"`...)
+		b = append(b, by...)
+	}
+	if phase := c.Phase.String(); phase != "" {
+		b = append(b, `","phase":"`...)
+		b = append(b, phase...)
+	}
+	b = append(b, `","end_reason":"`...)
+	b = append(b, endReason(c.EndReason)...)
+	b = append(b, '"')
 	if c.RTT > 0 {
-		o.seconds("rtt_s", int64(c.RTT))
+		b = append(b, `,"rtt_s":`...)
+		b = appendSeconds(b, int64(c.RTT))
 	}
+	b = append(b, `,"states":{"client":"`...)
+	b = append(b, c.Endpoints[tracker.Client].State.String()...)
+	b = append(b, `","server":"`...)
+	b = append(b, c.Endpoints[tracker.Server].State.String()...)
+	b = append(b, `"},"transitions":`...)
+	b = e.transitions(b, c.Transitions)
+	b = e.handshake(b, &c.Handshake)
+	b = e.timeWait(b, c)
+	b = e.endpoint(append(b, `,"endpoints":{"client":`...), &c.Endpoints[tracker.Client])
+	b = e.endpoint(append(b, `,"server":`...), &c.Endpoints[tracker.Server])
+	b = append(b, '}')
+	b = appendMember(b, `,"facts_dropped":`, uint64(c.FactsDropped))
+	b = appendMember(b, `,"ranges_dropped":`, uint64(c.RangesDropped))
+	b = append(b, `,"findings":`...)
+	b = e.findings(b, r.Findings)
+	return append(b, '}')
+}
 
-	o.key("states")
-	in = begin(o.b)
-	in.word("client", c.Endpoints[tracker.Client].State.String())
-	in.word("server", c.Endpoints[tracker.Server].State.String())
-	o.b = in.end()
-	appendTransitions(&o, c.Transitions)
-	appendHandshake(&o, &c.Handshake)
-	appendTimeWait(&o, c)
+// appendEnd appends address and port, and closes their object.
+func appendEnd(b []byte, end *segment.Endpoint) []byte {
+	b = append(appendIP(b, &end.IP), `","port":`...)
+	return append(appendUint(b, uint64(end.Port)), '}')
+}
 
-	o.key("endpoints")
-	in = begin(o.b)
-	for role := tracker.Client; role <= tracker.Server; role++ {
-		in.key(role.String())
-		in.b = appendEndpoint(in.b, &c.Endpoints[role])
+// appendMember appends a member unless it is zero: for what rarely happens.
+func appendMember(b []byte, name string, n uint64) []byte {
+	if n == 0 {
+		return b
 	}
-	o.b = in.end()
-
-	o.uintIf("facts_dropped", uint64(c.FactsDropped))
-	o.uintIf("ranges_dropped", uint64(c.RangesDropped))
-	o.key("findings")
-	o.b = appendFindings(o.b, r.Findings)
-	return o.end()
+	return appendUint(append(b, name...), n)
 }
 
 // lasted is the time between the first and the last packet.
@@ -86,85 +112,83 @@ func endReason(e tracker.EndReason) string {
 // timeout, has a time only.
 func known(m tracker.Mark) bool { return m.Seen() || m.At != 0 }
 
-func appendMoment(o *object, name string, m tracker.Mark) {
-	if known(m) {
-		o.time(name, m.At)
+// moment appends a member, name and opening quote first, unless the moment never came.
+func (e *encoder) moment(b []byte, name string, m tracker.Mark) []byte {
+	if !known(m) {
+		return b
 	}
+	return append(e.time(append(b, name...), m.At), '"')
 }
 
-func appendPacket(o *object, name string, m tracker.Mark, file string) {
-	if !m.Seen() {
-		return
+// packet appends a packet's number, time and file, and closes their object.
+func (e *encoder) packet(b []byte, m tracker.Mark, file uint32) []byte {
+	b = append(appendUint(b, m.Packet), `,"at":"`...)
+	b = e.time(b, m.At)
+	if path := e.path(file); len(path) > 0 {
+		b = append(append(b, `","file":`...), path...)
+		return append(b, '}')
 	}
-	o.key(name)
-	in := begin(o.b)
-	in.uint("number", m.Packet)
-	in.time("at", m.At)
-	if file != "" {
-		in.str("file", file)
-	}
-	o.b = in.end()
+	return append(b, `"}`...)
 }
 
-func appendPath(o *object, p tracker.Path) {
+func appendPath(b []byte, p tracker.Path) []byte {
 	if p == (tracker.Path{}) {
-		return
+		return b
 	}
-	o.key("path")
-	in := begin(o.b)
-	in.key("vlan")
-	list := beginList(in.b)
+	b = append(b, `,"path":{"vlan":[`...)
 	for _, id := range p.VLAN {
 		if id != 0 {
-			list.uint(uint64(id))
+			b = append(appendUint(b, uint64(id)), ',')
 		}
 	}
-	in.b = list.end()
-	o.b = in.end()
+	return append(closeList(b), '}')
 }
 
-func appendTransitions(o *object, ts []tracker.Transition) {
-	o.key("transitions")
-	list := beginList(o.b)
+// closeList ends a list whose elements have a comma behind each.
+func closeList(b []byte) []byte {
+	if last := len(b) - 1; b[last] == ',' {
+		b[last] = ']'
+		return b
+	}
+	return append(b, ']')
+}
+
+func (e *encoder) transitions(b []byte, ts []tracker.Transition) []byte {
+	b = append(b, '[')
 	for i := range ts {
 		t := &ts[i]
-		in := begin(list.next())
-		in.time("at", t.At)
-		if t.Seen() {
-			in.uint("packet", t.Packet)
-		}
-		in.word("endpoint", t.Role.String())
-		in.word("from", t.From.String())
-		in.word("to", t.To.String())
-		in.word("event", t.Event.String())
-		in.word("certainty", t.Certainty.String())
-		list.b = in.end()
+		b = append(b, `{"at":"`...)
+		b = e.time(b, t.At)
+		b = append(b, '"')
+		b = appendMember(b, `,"packet":`, t.Packet)
+		b = append(b, e.step(t)...)
 	}
-	o.b = list.end()
+	return closeList(b)
 }
 
-func appendHandshake(o *object, h *tracker.Handshake) {
+func (e *encoder) handshake(b []byte, h *tracker.Handshake) []byte {
 	if !h.Syn.Seen() && !h.SynAck.Seen() && !h.Ack.Seen() {
-		return
+		return b
 	}
-	o.key("handshake")
-	in := begin(o.b)
-	appendMoment(&in, "syn_at", h.Syn)
-	appendMoment(&in, "syn_ack_at", h.SynAck)
-	appendMoment(&in, "ack_at", h.Ack)
+	b = append(b, `,"handshake":`...)
+	start := len(b) // each member has a comma before it, the first one's becomes the brace
+	b = e.moment(b, `,"syn_at":"`, h.Syn)
+	b = e.moment(b, `,"syn_ack_at":"`, h.SynAck)
+	b = e.moment(b, `,"ack_at":"`, h.Ack)
 	if d, ok := h.RTTServer(); ok {
-		in.seconds("rtt_server_s", int64(d))
+		b = appendSeconds(append(b, `,"rtt_server_s":`...), int64(d))
 	}
 	if d, ok := h.RTTClient(); ok {
-		in.seconds("rtt_client_s", int64(d))
+		b = appendSeconds(append(b, `,"rtt_client_s":`...), int64(d))
 	}
 	if h.Syn.Seen() {
-		in.uint("syn_retries", uint64(h.SynRetries))
+		b = appendUint(append(b, `,"syn_retries":`...), uint64(h.SynRetries))
 	}
 	if h.SynAck.Seen() {
-		in.uint("syn_ack_retries", uint64(h.SynAckRetries))
+		b = appendUint(append(b, `,"syn_ack_retries":`...), uint64(h.SynAckRetries))
 	}
-	o.b = in.end()
+	b[start] = '{'
+	return append(b, '}')
 }
 
 // timeWait is who held TIME_WAIT in a connection, and when.
@@ -197,123 +221,147 @@ func timeWaitOf(c *tracker.Connection) (timeWait, bool) {
 	return timeWait{}, false
 }
 
-// appendTimeWait appends who held TIME_WAIT; if both did, "endpoints" has each stay.
-func appendTimeWait(o *object, c *tracker.Connection) {
+// timeWait appends who held TIME_WAIT; if both did, "endpoints" has each stay.
+func (e *encoder) timeWait(b []byte, c *tracker.Connection) []byte {
 	w, ok := timeWaitOf(c)
 	if !ok {
-		return
+		return b
 	}
-	o.key("time_wait")
-	in := begin(o.b)
-	in.word("holder", w.holder)
-	in.time("since", w.since)
-	in.time("until", w.until)
-	in.uint("restarts", uint64(w.restarts))
-	in.word("ended_by", w.endedBy.String())
+	b = append(append(b, `,"time_wait":{"holder":"`...), w.holder...)
+	b = e.stay(append(b, `","since":"`...), w.since, w.until, w.restarts, w.endedBy)
 	if w.holder == "both" {
-		in.key("endpoints")
-		each := begin(in.b)
 		for role := tracker.Client; role <= tracker.Server; role++ {
-			each.key(role.String())
-			each.b = appendStay(each.b, &c.Endpoints[role].TimeWait)
+			name := `,"endpoints":{"client":{"since":"`
+			if role == tracker.Server {
+				name = `},"server":{"since":"`
+			}
+			t := &c.Endpoints[role].TimeWait
+			b = e.stay(append(b, name...), t.Since.At, t.Until, t.Restarts, t.EndedBy)
 		}
-		in.b = each.end()
+		b = append(b, `}}`...)
 	}
-	o.b = in.end()
+	return append(b, '}')
 }
 
-// appendStay appends one end's stay in TIME_WAIT.
-func appendStay(b []byte, t *tracker.TimeWaitRecord) []byte {
-	o := begin(b)
-	o.time("since", t.Since.At)
-	o.time("until", t.Until)
-	o.uint("restarts", uint64(t.Restarts))
-	o.word("ended_by", t.EndedBy.String())
-	return o.end()
+// stay appends what follows "since" of a stay in TIME_WAIT.
+func (e *encoder) stay(b []byte, since, until int64, restarts int, by tracker.TimeWaitEnd) []byte {
+	b = append(e.time(b, since), `","until":"`...)
+	b = append(e.time(b, until), `","restarts":`...)
+	b = append(appendUint(b, uint64(restarts)), `,"ended_by":"`...)
+	return append(append(b, by.String()...), '"')
 }
 
-func appendEndpoint(b []byte, e *tracker.Endpoint) []byte {
-	o := begin(b)
-	o.uint("packets", e.Packets)
-	o.uint("bytes", e.Bytes)
-	o.uint("payload_bytes", e.PayloadBytes)
-	o.uint("stream_bytes", e.StreamBytes)
-	o.uint("retransmitted_packets", e.RetransmittedPackets)
-	o.uint("retransmitted_bytes", e.RetransmittedBytes)
-	o.uint("out_of_order_packets", e.OutOfOrderPackets)
-	o.uint("duplicate_packets", e.DuplicatePackets)
-	o.uint("missing_bytes", e.MissingBytes)
-	o.uint("unseen_acks", e.UnseenAcks)
-	o.uint("unacked_bytes", e.UnackedBytes)
-	o.uint("zero_windows", e.ZeroWindows)
-	o.uint("keepalives", e.Keepalives)
-	o.uint("syn", e.Syn)
-	o.uint("fin", e.Fin)
-	o.uint("rst", e.Rst)
-	o.uintIf("checksum_bad", e.ChecksumBad)
-	o.uintIf("truncated_packets", e.TruncatedPackets)
-	if e.Fin > 0 {
-		appendMoment(&o, "fin_at", e.FinSent)
-		o.bool("fin_acked", e.FinAcked)
+// silent is the object of an endpoint that sent nothing.
+const silent = `{"packets":0,"bytes":0,"payload_bytes":0,"stream_bytes":0` + nothingAmiss + `,"syn":0,"fin":0,"rst":0}`
+
+// nothingAmiss are the members that are zero as long as all goes well.
+const nothingAmiss = `,"retransmitted_packets":0,"retransmitted_bytes":0,"out_of_order_packets":0,"duplicate_packets":0,` +
+	`"missing_bytes":0,"unseen_acks":0,"unacked_bytes":0,"zero_windows":0,"keepalives":0`
+
+func (e *encoder) endpoint(b []byte, n *tracker.Endpoint) []byte {
+	if n.Packets == 0 && *n == (tracker.Endpoint{State: n.State}) {
+		return append(b, silent...)
 	}
-	if e.WindowZeroAtLast {
-		o.bool("window_closed", true)
+	b = appendUint(append(b, `{"packets":`...), n.Packets)
+	b = appendUint(append(b, `,"bytes":`...), n.Bytes)
+	b = appendUint(append(b, `,"payload_bytes":`...), n.PayloadBytes)
+	b = appendUint(append(b, `,"stream_bytes":`...), n.StreamBytes)
+	b = appendAmiss(b, n)
+	if n.Syn == 1 && n.Fin|n.Rst == 0 {
+		b = append(b, `,"syn":1,"fin":0,"rst":0`...)
+	} else {
+		b = appendUint(append(b, `,"syn":`...), n.Syn)
+		b = appendUint(append(b, `,"fin":`...), n.Fin)
+		b = appendUint(append(b, `,"rst":`...), n.Rst)
 	}
-	appendMoment(&o, "first_at", e.First)
-	appendMoment(&o, "last_at", e.Last)
-	if e.ISNKnown {
-		o.uint("isn", uint64(e.ISN))
+	b = appendMember(b, `,"checksum_bad":`, n.ChecksumBad)
+	b = appendMember(b, `,"truncated_packets":`, n.TruncatedPackets)
+	if n.Fin > 0 {
+		b = e.moment(b, `,"fin_at":"`, n.FinSent)
+		b = appendBool(append(b, `,"fin_acked":`...), n.FinAcked)
 	}
-	if e.HasMSS {
-		o.uint("mss", uint64(e.MSS))
+	if n.WindowZeroAtLast {
+		b = append(b, `,"window_closed":true`...)
 	}
-	if e.HasWindowScale {
-		o.uint("window_scale", uint64(e.WindowScale))
+	b = e.moment(b, `,"first_at":"`, n.First)
+	b = e.moment(b, `,"last_at":"`, n.Last)
+	if n.ISNKnown {
+		b = appendUint(append(b, `,"isn":`...), uint64(n.ISN))
 	}
-	if e.Syn > 0 { // the options that say so travel on a SYN only, and may be cut off it
-		whole := e.TruncatedPackets == 0
-		if whole || e.SACKPermitted {
-			o.bool("sack", e.SACKPermitted)
+	if n.HasMSS {
+		b = appendUint(append(b, `,"mss":`...), uint64(n.MSS))
+	}
+	if n.HasWindowScale {
+		b = appendUint(append(b, `,"window_scale":`...), uint64(n.WindowScale))
+	}
+	if n.Syn > 0 { // the options that say so travel on a SYN only, and may be cut off it
+		whole := n.TruncatedPackets == 0
+		if whole || n.SACKPermitted {
+			b = appendBool(append(b, `,"sack":`...), n.SACKPermitted)
 		}
-		if whole || e.Timestamps {
-			o.bool("timestamps", e.Timestamps)
+		if whole || n.Timestamps {
+			b = appendBool(append(b, `,"timestamps":`...), n.Timestamps)
 		}
 	}
-	if e.Packets > 0 {
-		o.uint("ttl", uint64(e.TTL))
+	if n.Packets > 0 {
+		b = appendUint(append(b, `,"ttl":`...), uint64(n.TTL))
 	}
-	return o.end()
+	return append(b, '}')
 }
 
-func appendFindings(b []byte, fs []anomaly.Finding) []byte {
-	list := beginList(b)
+// appendAmiss appends the members of nothingAmiss.
+func appendAmiss(b []byte, n *tracker.Endpoint) []byte {
+	if n.RetransmittedPackets|n.RetransmittedBytes|n.OutOfOrderPackets|n.DuplicatePackets|
+		n.MissingBytes|n.UnseenAcks|n.UnackedBytes|n.ZeroWindows|n.Keepalives == 0 {
+		return append(b, nothingAmiss...)
+	}
+	b = appendUint(append(b, `,"retransmitted_packets":`...), n.RetransmittedPackets)
+	b = appendUint(append(b, `,"retransmitted_bytes":`...), n.RetransmittedBytes)
+	b = appendUint(append(b, `,"out_of_order_packets":`...), n.OutOfOrderPackets)
+	b = appendUint(append(b, `,"duplicate_packets":`...), n.DuplicatePackets)
+	b = appendUint(append(b, `,"missing_bytes":`...), n.MissingBytes)
+	b = appendUint(append(b, `,"unseen_acks":`...), n.UnseenAcks)
+	b = appendUint(append(b, `,"unacked_bytes":`...), n.UnackedBytes)
+	b = appendUint(append(b, `,"zero_windows":`...), n.ZeroWindows)
+	return appendUint(append(b, `,"keepalives":`...), n.Keepalives)
+}
+
+func appendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, "true"...)
+	}
+	return append(b, "false"...)
+}
+
+func (e *encoder) findings(b []byte, fs []anomaly.Finding) []byte {
+	b = append(b, '[')
 	for i := range fs {
 		f := &fs[i]
-		o := begin(list.next())
-		o.word("slug", f.Kind.Slug)
-		o.word("severity", f.Severity.String())
-		o.word("confidence", f.Confidence.String())
+		b = append(append(b, `{"slug":"`...), f.Kind.Slug...)
+		b = append(append(b, `","severity":"`...), f.Severity.String()...)
+		b = append(append(b, `","confidence":"`...), f.Confidence.String()...)
+		b = append(b, '"')
 		if f.At != 0 {
-			o.time("at", f.At)
+			b = append(e.time(append(b, `,"at":"`...), f.At), '"')
 		}
 		if f.HasRole {
-			o.word("endpoint", f.Role.String())
+			b = append(append(b, `,"endpoint":"`...), f.Role.String()...)
+			b = append(b, '"')
 		}
 		if len(f.Packets) > 0 {
-			o.key("packets")
-			in := beginList(o.b)
+			b = append(b, `,"packets":[`...)
 			for _, n := range f.Packets {
-				in.uint(n)
+				b = append(appendUint(b, n), ',')
 			}
-			o.b = in.end()
+			b = closeList(b)
 		}
 		if f.Evidence != "" {
-			o.str("evidence", f.Evidence)
+			b = appendString(append(b, `,"evidence":`...), f.Evidence)
 		}
 		if f.Detail {
-			o.bool("detail", true)
+			b = append(b, `,"detail":true`...)
 		}
-		list.b = o.end()
+		b = append(b, `},`...)
 	}
-	return list.end()
+	return closeList(b)
 }

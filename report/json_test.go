@@ -3,11 +3,11 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"math"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/tcplife/tcplife/tracker"
 )
@@ -133,7 +133,8 @@ type (
 // decode writes one record and reads it back, strictly.
 func decode(t *testing.T, r *Record) (jsonRecord, string) {
 	t.Helper()
-	line := appendRecord(nil, r, func(i uint32) string { return [...]string{"a.pcap", "b\"\x1b.pcap"}[i] })
+	names := func(i uint32) string { return [...]string{"a.pcap", "b\"\x1b.pcap"}[i] }
+	line := (&encoder{names: names}).record(nil, r)
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	var got jsonRecord
@@ -273,16 +274,25 @@ func TestJSONLines(t *testing.T) {
 }
 
 func TestStringsOfAnyBytesAreValidJSON(t *testing.T) {
-	for _, s := range []string{
+	texts := []string{
 		"", "plain", `quo"te\`, "\x00\x01\x1f\x7f", "tab\tline\nreturn\r", "\xff\xfe", "é → 日本 🎈", "\u2028\u2029\u0085\u009b",
 		"ends in a broken rune \xe2\x82", "\ufffd",
-	} {
+	}
+	for c := range 256 { // each byte at each place among plain ones
+		for i := range 10 {
+			texts = append(texts, strings.Repeat(" ", i)+string([]byte{byte(c)})+"~~~~~~~~~"[i:])
+		}
+	}
+	for _, s := range texts {
 		b := appendString(nil, s)
 		var got string
 		if err := json.Unmarshal(b, &got); err != nil {
 			t.Errorf("%q: %v in %s", s, err, b)
 		} else if want := string([]rune(s)); got != want { // every broken byte becomes U+FFFD
 			t.Errorf("%q came back as %q", s, got)
+		}
+		if bytes.ContainsFunc(b, unicode.IsControl) {
+			t.Errorf("%q: a control character in %q", s, b)
 		}
 	}
 }
@@ -312,42 +322,6 @@ func TestSecondsAreExactNumbers(t *testing.T) {
 	} {
 		if got := string(appendSeconds(nil, ns)); got != want {
 			t.Errorf("%d: %s, want %s", ns, got, want)
-		}
-	}
-}
-
-func TestWritingARecordAllocatesNothing(t *testing.T) {
-	w := NewJSON(io.Discard, func(uint32) string { return "a.pcap" })
-	r := abortedTalk().r
-	run := func() {
-		if err := w.Connection(r); err != nil {
-			t.Fatal(err)
-		}
-	}
-	run()
-	if n := testing.AllocsPerRun(1000, run); n != 0 {
-		t.Errorf("%v allocations a record", n)
-	}
-}
-
-func BenchmarkJSONRecord(b *testing.B) {
-	w := NewJSON(io.Discard, func(uint32) string { return "a.pcap" })
-	r := orderlyTalk().r
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := w.Connection(r); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkTableRecord(b *testing.B) {
-	w := NewTable(io.Discard, TableOptions{})
-	rs, _ := incident()
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		if err := w.Connection(rs[i%len(rs)]); err != nil {
-			b.Fatal(err)
 		}
 	}
 }

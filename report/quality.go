@@ -67,7 +67,7 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 			worse(Fair, "%s is damaged or cut short", fileName(f))
 		}
 	}
-	switch oneWay := n.found[anomaly.OneWayCapture]; {
+	switch oneWay := n.found.of(anomaly.OneWayCapture); {
 	case oneWay*2 > n.connections:
 		worse(Poor, "%s in one direction only", counted(oneWay, "connection"))
 	case found(t, anomaly.OneWayCapture) > 0:

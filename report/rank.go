@@ -78,13 +78,18 @@ func gravity(f *anomaly.Finding) anomaly.Severity {
 }
 
 // severityOf orders the ways to end, what hurts a user most first.
-func severityOf(c tracker.Close) int {
-	return slices.Index([]tracker.Close{
+func severityOf(c tracker.Close) int { return severities[c] }
+
+var severities = func() (place [numCloses]int) {
+	for i, c := range []tracker.Close{
 		tracker.CloseAborted, tracker.CloseTimedOut, tracker.CloseRefused, tracker.CloseNone,
 		tracker.CloseReplaced, tracker.CloseHalfClosed, tracker.CloseOrderlyUnacked,
 		tracker.CloseOpenAtEnd, tracker.CloseOrderly,
-	}, c)
-}
+	} {
+		place[c] = i
+	}
+	return place
+}()
 
 // carried is the payload of both directions.
 func carried(r *Record) uint64 {
@@ -104,16 +109,49 @@ func (t *best) Swap(i, j int)      { t.kept[i], t.kept[j] = t.kept[j], t.kept[i]
 func (t *best) Push(x any)         { t.kept = append(t.kept, x.(Record)) }
 func (t *best) Pop() any           { panic("report: best never shrinks") }
 
+// add keeps what rows are made of, a copy, if r is among the first.
 func (t *best) add(r *Record) {
 	switch {
 	case t.limit == 0 || len(t.kept) < t.limit:
-		t.kept = append(t.kept, *r)
-		if len(t.kept) == t.limit {
-			heap.Init(t)
-		}
+		var row Record
+		copyRow(&row, r)
+		t.keep(row)
 	case t.less(r, &t.kept[0]) < 0:
-		t.kept[0] = *r
+		copyRow(&t.kept[0], r)
 		heap.Fix(t, 0)
+	}
+}
+
+func (t *best) keep(row Record) {
+	t.kept = append(t.kept, row)
+	if len(t.kept) == t.limit {
+		heap.Init(t)
+	}
+}
+
+// merge takes the rows of another share.
+func (t *best) merge(o *best) {
+	for i := range o.kept {
+		if t.limit == 0 || len(t.kept) < t.limit {
+			t.keep(o.kept[i])
+		} else {
+			t.add(&o.kept[i])
+		}
+	}
+}
+
+// copyRow makes row a copy of r, as far as rows and their order need it, in the memory it has.
+func copyRow(row, r *Record) {
+	if row.Connection == nil {
+		row.Connection = new(tracker.Connection)
+	}
+	*row.Connection = *r.Connection
+	row.Transitions, row.Facts = nil, nil
+	row.Findings = row.Findings[:0]
+	if f := r.Worst(); f != nil {
+		worst := *f
+		worst.Packets, worst.Evidence = nil, ""
+		row.Findings = append(row.Findings, worst)
 	}
 }
 

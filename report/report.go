@@ -7,6 +7,9 @@
 package report
 
 import (
+	"io"
+	"slices"
+
 	"github.com/tcplife/tcplife/report/anomaly"
 	"github.com/tcplife/tcplife/tracker"
 )
@@ -15,6 +18,18 @@ import (
 type Record struct {
 	*tracker.Connection
 	Findings []anomaly.Finding // as the catalogue ranks them
+}
+
+// Clone returns a copy that shares nothing with r, for whoever keeps a record that is lent.
+func (r *Record) Clone() Record {
+	c := *r.Connection
+	c.Transitions = slices.Clone(c.Transitions)
+	c.Facts = slices.Clone(c.Facts)
+	out := Record{Connection: &c, Findings: make([]anomaly.Finding, len(r.Findings))}
+	for i := range r.Findings {
+		out.Findings[i] = r.Findings[i].Clone()
+	}
+	return out
 }
 
 // File is one capture file of the trace.
@@ -50,14 +65,53 @@ type Trace struct {
 	Interrupted bool              // the user stopped before the end of the input
 }
 
-// Writer takes records one by one as connections end, then the trace.
+// Writer is one report. Its parts are filled by one goroutine each; what they append is
+// handed to Write in the order of the records, by any one goroutine. The report does not depend
+// on how the records are shared among the parts.
 type Writer interface {
-	// Connection writes one record, or keeps what it needs of it; the record may
-	// be used by the caller afterwards, its Connection must not change.
-	Connection(r *Record) error
-	// Close writes what concerns the whole trace and flushes. It does not close
-	// the underlying writer.
+	// Part makes one more part; all are made before the first record.
+	Part() Part
+	// Write takes what parts appended, whole records of it, in the order of the records. It is not
+	// kept.
+	Write(p []byte) (int, error)
+	// Close merges the parts, writes what concerns the whole trace and flushes. It
+	// does not close the underlying writer.
 	Close(t *Trace) error
+}
+
+// Part counts a share of the records.
+type Part interface {
+	// Connection counts r and appends to dst what the Writer is to be given of it. r
+	// and all that it points to need only be valid during the call.
+	Connection(dst []byte, r *Record) []byte
+}
+
+// flusher collects output: few system calls for a million records, and a reader at the other
+// end of a pipe need not wait long.
+type flusher struct {
+	w   io.Writer
+	buf []byte
+}
+
+// flushAt is how much is collected before it is written.
+const flushAt = 64 << 10
+
+func (f *flusher) write(p []byte) error {
+	if len(f.buf) == 0 && len(p) >= flushAt {
+		_, err := f.w.Write(p)
+		return err
+	}
+	f.buf = append(f.buf, p...)
+	if len(f.buf) < flushAt {
+		return nil
+	}
+	return f.flush()
+}
+
+func (f *flusher) flush() error {
+	_, err := f.w.Write(f.buf)
+	f.buf = f.buf[:0]
+	return err
 }
 
 // FileName tells the path of a file by its index in the trace (segment.Segment.File);

@@ -120,7 +120,7 @@ func (s *screen) hanging(label string, sev anomaly.Severity, name, text string, 
 // group writes one cause; what its kind means only with the first of the kind.
 func (s *screen) group(g *group, digits, idDigits int, files []File, meaning bool) {
 	count := pad(grouped(g.count), digits, ' ')
-	id := g.sample.id[:idDigits]
+	id := g.sample.id()[:idDigits]
 	command := "tcplife show " + commandFiles(files) + " -c " + id
 	what := " · " + strings.Join(g.where(), " · ")
 	if s.markdown {
@@ -189,8 +189,8 @@ func (g *group) example() string {
 	if len(g.sample.packets) == 0 {
 		s = "e.g."
 	}
-	if g.sample.evidence != "" {
-		s = strings.TrimSuffix(s, ".") + ": " + forTerminal(g.sample.evidence)
+	if evidence := string(g.sample.evidence); evidence != "" {
+		s = strings.TrimSuffix(s, ".") + ": " + forTerminal(evidence)
 	}
 	return s
 }

@@ -18,7 +18,7 @@ type said struct {
 }
 
 // summarize says what the whole capture holds, its quality first.
-func summarize(t *Trace, n *totals) []said {
+func summarize(t *Trace, n *totals, w *waits, l *lingering) []said {
 	label, name := "file", ""
 	switch files := readable(t.Files); len(files) {
 	case 0:
@@ -51,7 +51,7 @@ func summarize(t *Trace, n *totals) []said {
 		return out
 	}
 	out = append(out, said{label: "opened", text: openings(n)}, said{label: "closed", text: endings(n)})
-	if s := waitings(n); s != "" {
+	if s := waitings(w, l); s != "" {
 		out = append(out, said{label: "waiting", text: s})
 	}
 	if n.abridged > 0 {
@@ -215,15 +215,15 @@ func endings(n *totals) string {
 }
 
 // waitings says who holds ports in TIME_WAIT, and who has not closed.
-func waitings(n *totals) string {
+func waitings(w *waits, l *lingering) string {
 	var parts []string
-	if n.waits.count > 0 {
-		parts = append(parts, timeWaits(&n.waits))
+	if w.count > 0 {
+		parts = append(parts, timeWaits(w))
 	}
-	if n.closeWait.count > 0 {
-		ip, most := n.closeWait.most()
-		s := grouped(n.closeWait.count) + " CLOSE_WAIT"
-		if most.count < n.closeWait.count {
+	if l.count > 0 {
+		ip, most := l.most()
+		s := grouped(l.count) + " CLOSE_WAIT"
+		if most.count < l.count {
 			s += fmt.Sprintf(", %s of them", grouped(most.count))
 		}
 		s += " at " + ip.Addr().String()

@@ -8,6 +8,8 @@ import (
 
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/tw"
+
+	"github.com/tcplife/tcplife/report/anomaly"
 )
 
 // DefaultLimit is how many connections the table shows without --limit or --all:
@@ -28,11 +30,27 @@ type TableOptions struct {
 const minWidth = 40
 
 type tableWriter struct {
-	w    *bufio.Writer
-	opts TableOptions
+	w     *bufio.Writer
+	opts  TableOptions
+	parts []*tablePart
+	kinds kindNumbers
 	totals
-	groups groups
-	best   best
+	best best
+
+	// What is told in the order of the records; see remarks.go.
+	waits     waits
+	lingering lingering
+	groups    groups
+	told      told // the last finding read
+}
+
+// tablePart keeps as many rows as the table may show of it.
+type tablePart struct {
+	totals
+	best    best
+	numbers *kindNumbers
+	known   []*anomaly.Kind // the kinds met so far, and their numbers
+	number  []uint16
 }
 
 // NewTable returns a Writer of the first screen: what the capture holds, what was
@@ -51,26 +69,72 @@ func NewTable(w io.Writer, o TableOptions) Writer {
 	if o.Sort == "" {
 		o.Sort = SortWorst
 	}
-	limit := o.Limit
-	if o.All {
-		limit = 0
-	}
-	return &tableWriter{
-		w: bufio.NewWriter(w), opts: o, totals: newTotals(), groups: newGroups(),
-		best: best{limit: limit, less: order(o.Sort)},
-	}
+	t := &tableWriter{w: bufio.NewWriter(w), opts: o, waits: newWaits(), lingering: newLingering(), groups: newGroups()}
+	t.best = t.newBest()
+	return t
 }
 
-func (t *tableWriter) Connection(r *Record) error {
-	t.totals.add(r)
-	t.groups.add(r)
-	t.best.add(r)
-	return nil
+func (t *tableWriter) newBest() best {
+	limit := t.opts.Limit
+	if t.opts.All {
+		limit = 0
+	}
+	return best{limit: limit, less: order(t.opts.Sort)}
+}
+
+func (t *tableWriter) Part() Part {
+	p := &tablePart{best: t.newBest(), numbers: &t.kinds}
+	t.parts = append(t.parts, p)
+	return p
+}
+
+func (p *tablePart) Connection(dst []byte, r *Record) []byte {
+	p.totals.add(r)
+	p.best.add(r)
+	dst = appendWaits(dst, r.Connection)
+	dst = appendLingers(dst, r.Connection)
+	for i := range r.Findings {
+		if f := &r.Findings[i]; !f.Detail && f.Severity < anomaly.Quality {
+			dst = appendFinding(dst, r, f, p.numberOf(f.Kind))
+		}
+	}
+	return dst
+}
+
+func (p *tablePart) numberOf(k *anomaly.Kind) uint16 {
+	for i, known := range p.known {
+		if known == k {
+			return p.number[i]
+		}
+	}
+	p.known = append(p.known, k)
+	p.number = append(p.number, p.numbers.number(k))
+	return p.number[len(p.number)-1]
+}
+
+// Write takes remarks; the table itself is written in Close.
+func (t *tableWriter) Write(p []byte) (int, error) {
+	for r := (remarkReader{p}); len(r.b) > 0; {
+		switch r.take(2)[1] {
+		case waitRemark:
+			t.waits.add(r.wait())
+		case lingerRemark:
+			t.lingering.add(r.linger())
+		case findingRemark:
+			r.finding(&t.told, &t.kinds)
+			t.groups.add(&t.told)
+		}
+	}
+	return len(p), nil
 }
 
 func (t *tableWriter) Close(tr *Trace) error {
+	for _, p := range t.parts {
+		t.merge(&p.totals)
+		t.best.merge(&p.best)
+	}
 	s := screen{w: t.w, style: style{t.opts.Color && !t.opts.Markdown}, width: t.opts.Width, markdown: t.opts.Markdown}
-	s.summary(summarize(tr, &t.totals))
+	s.summary(summarize(tr, &t.totals, &t.waits, &t.lingering))
 	s.findings(tr, t.groups.list(), idWidth(t.connections))
 	if t.connections == 0 {
 		s.nothing(tr)

@@ -92,14 +92,13 @@ func TestAnswersForEmptyInput(t *testing.T) {
 
 func TestTableKeepsOnlyWhatItShows(t *testing.T) {
 	w := NewTable(&bytes.Buffer{}, TableOptions{Limit: 3}).(*tableWriter)
+	part := w.Part().(*tablePart)
 	rs, _ := incident()
 	for _, r := range rs {
-		if err := w.Connection(r); err != nil {
-			t.Fatal(err)
-		}
+		feed(t, w, part, r)
 	}
-	if len(w.best.kept) != 3 {
-		t.Errorf("kept %d records for 3 rows", len(w.best.kept))
+	if len(part.best.kept) != 3 {
+		t.Errorf("kept %d records for 3 rows", len(part.best.kept))
 	}
 }
 
@@ -145,20 +144,17 @@ func TestNamesOfFilesCannotDriveTheTerminal(t *testing.T) {
 // A scan of thousands of ports is one line or three, and takes bounded memory.
 func TestScanDoesNotHideTheRest(t *testing.T) {
 	w := NewTable(&bytes.Buffer{}, TableOptions{}).(*tableWriter)
+	part := w.Part()
 	rs, _ := incident()
 	scan := func(n int) {
 		for i := range n {
 			r := unanswered("10.0.0.66:3333", fmt.Sprintf("10.9.%d.%d:%d", i>>8&255, i&255, 1+i>>16), uint64(i+1), 0)
-			if err := w.Connection(r); err != nil {
-				t.Fatal(err)
-			}
+			feed(t, w, part, r)
 		}
 	}
 	scan(20_000)
 	for _, r := range rs {
-		if err := w.Connection(r); err != nil {
-			t.Fatal(err)
-		}
+		feed(t, w, part, r)
 	}
 	if n := len(w.groups.by); n > maxGroups+1+len(kinds) {
 		t.Errorf("%d groups kept", n)
@@ -185,7 +181,8 @@ func TestPeakCountsTimeWaitsAtOnce(t *testing.T) {
 	stay := func(since, until int64) {
 		c := opened("10.0.0.1:1000", "10.0.0.2:80", 1, 0).Connection
 		c.Endpoints[tracker.Client].TimeWait = tracker.TimeWaitRecord{Held: true, Since: tracker.Mark{Packet: 1, At: since}, Until: until}
-		w.add(c, tracker.Client)
+		r := remarkReader{appendWaits(nil, c)[2:]}
+		w.add(r.wait())
 	}
 	stay(0, 60)
 	stay(30, 90)

@@ -206,11 +206,8 @@ func TestQualityAgreesWithTheFindings(t *testing.T) {
 		{"enough to be told", []anomaly.Finding{oneWay}, 1, Fair, "1 connection in one direction only"},
 		{"most", []anomaly.Finding{oneWay}, 3, Poor, "3 connections in one direction only"},
 	} {
-		n := newTotals()
-		n.connections = 4
-		if c.oneWay > 0 {
-			n.found[anomaly.OneWayCapture] = c.oneWay
-		}
+		n := totals{connections: 4}
+		n.found.add(anomaly.OneWayCapture, c.oneWay)
 		grade, why := judgeQuality(&Trace{Findings: c.findings, Summary: tracker.Summary{ChecksumBad: 9}}, &n)
 		if grade != c.grade || !strings.Contains(why, c.want) {
 			t.Errorf("%s: %s: %s; want %s: … %s", c.name, grade, why, c.grade, c.want)

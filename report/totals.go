@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/tcplife/tcplife/internal/segment"
-	"github.com/tcplife/tcplife/report/anomaly"
 	"github.com/tcplife/tcplife/tracker"
 )
 
@@ -17,17 +16,15 @@ const (
 	maxHosts   = 64 // hosts told apart for CLOSE_WAIT
 )
 
-// totals counts what a summary says of all connections. It takes bounded memory
-// whatever the number of connections.
+// totals counts what a summary says of all connections, in sums that can be added up. It
+// takes bounded memory whatever the number of connections.
 type totals struct {
 	connections uint64
 	opens       [numOpens]uint64
 	closes      [numCloses]uint64
 	closers     [numCloses][numClosers]uint64
-	found       map[*anomaly.Kind]uint64 // findings, details included
-	concerned   uint64                   // connections with a finding of severity error or warn
-	waits       waits
-	closeWait   lingering // ends told "no more data" that never closed
+	found       foundKinds // findings, details included
+	closeWaits  uint64     // ends told "no more data" that never closed
 
 	packets     uint64
 	streamBytes uint64 // distinct octets seen, both directions
@@ -37,27 +34,14 @@ type totals struct {
 	abridged    uint64 // connections with more notable segments of a kind than a record keeps
 }
 
-func newTotals() totals {
-	return totals{
-		found:     map[*anomaly.Kind]uint64{},
-		waits:     newWaits(),
-		closeWait: lingering{hosts: map[segment.IP]lingerers{}},
-	}
-}
-
 func (t *totals) add(r *Record) {
 	c := r.Connection
 	t.connections++
 	t.opens[c.Open]++
 	t.closes[c.Close]++
 	t.closers[c.Close][c.ClosedBy]++
-	worst := anomaly.Quality
 	for i := range r.Findings {
-		t.found[r.Findings[i].Kind]++
-		worst = min(worst, r.Findings[i].Severity)
-	}
-	if worst <= anomaly.Warn {
-		t.concerned++
+		t.found.add(r.Findings[i].Kind, 1)
 	}
 	for role := tracker.Client; role <= tracker.Server; role++ {
 		e := &c.Endpoints[role]
@@ -65,11 +49,8 @@ func (t *totals) add(r *Record) {
 		t.streamBytes += e.StreamBytes
 		t.missing += e.MissingBytes
 		t.truncated += e.TruncatedPackets
-		if e.TimeWait.Held {
-			t.waits.add(c, role)
-		}
 		if e.State == tracker.CloseWait {
-			t.closeWait.add(c.End(role).IP, c.TraceEnd-c.Last.At)
+			t.closeWaits++
 		}
 	}
 	if stray(r) {
@@ -80,18 +61,35 @@ func (t *totals) add(r *Record) {
 	}
 }
 
-// kindCount is a kind of finding with how often it was found.
-type kindCount struct {
-	kind  *anomaly.Kind
-	count uint64
+// merge adds the totals of other connections.
+func (t *totals) merge(o *totals) {
+	t.connections += o.connections
+	for i, n := range o.opens {
+		t.opens[i] += n
+	}
+	for i, n := range o.closes {
+		t.closes[i] += n
+	}
+	for i := range o.closers {
+		for by, n := range o.closers[i] {
+			t.closers[i][by] += n
+		}
+	}
+	for _, k := range o.found {
+		t.found.add(k.kind, k.count)
+	}
+	t.closeWaits += o.closeWaits
+	t.packets += o.packets
+	t.streamBytes += o.streamBytes
+	t.missing += o.missing
+	t.truncated += o.truncated
+	t.strays += o.strays
+	t.abridged += o.abridged
 }
 
-// kinds lists the findings, the gravest and most frequent first.
-func (t *totals) kinds() []kindCount {
-	ks := make([]kindCount, 0, len(t.found))
-	for k, n := range t.found {
-		ks = append(ks, kindCount{k, n})
-	}
+// ranked lists the findings, the gravest and most frequent first.
+func (t *totals) ranked() []kindCount {
+	ks := slices.Clone(t.found)
 	slices.SortFunc(ks, func(a, b kindCount) int {
 		return cmp.Or(cmp.Compare(a.kind.Severity, b.kind.Severity), cmp.Compare(b.count, a.count), cmp.Compare(a.kind.Slug, b.kind.Slug))
 	})
@@ -109,6 +107,8 @@ type lingerers struct {
 	count  uint64
 	silent int64
 }
+
+func newLingering() lingering { return lingering{hosts: map[segment.IP]lingerers{}} }
 
 func (l *lingering) add(ip segment.IP, silent int64) {
 	l.count++

@@ -48,24 +48,22 @@ type steps struct {
 
 func newWaits() waits { return waits{holders: map[holder]*steps{}} }
 
-func (w *waits) add(c *tracker.Connection, role tracker.Role) {
+func (w *waits) add(one wait) {
 	w.count++
-	w.byRole[role]++
-	if role == tracker.Server && c.Endpoints[tracker.Client].TimeWait.Held {
+	w.byRole[one.role]++
+	if one.both {
 		w.both++
 	}
-	h := holder{role: role, ip: c.End(role).IP, server: c.Server()}
-	s := w.holders[h]
+	s := w.holders[one.holder]
 	if s == nil {
 		if len(w.holders) >= maxHolders {
 			w.unnamed++
 			return
 		}
 		s = &steps{quantum: 1, at: map[int64]int64{}}
-		w.holders[h] = s
+		w.holders[one.holder] = s
 	}
-	t := &c.Endpoints[role].TimeWait
-	s.add(t.Since.At, t.Until)
+	s.add(one.since, one.until)
 }
 
 func (s *steps) add(since, until int64) {

@@ -27,7 +27,7 @@ func DefaultConfig() Config {
 		TimeWait:       Profiles["linux"],
 		Linger:         2 * time.Minute,
 		Attempt:        190 * time.Second,
-		MaxConnections: 2_000_000,
+		MaxConnections: 4_000_000,
 		MaxFacts:       64,
 		MaxRanges:      256,
 	}

@@ -2,12 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 
-	"github.com/tcplife/tcplife/internal/pipeline"
 	"github.com/tcplife/tcplife/report"
-	"github.com/tcplife/tcplife/report/anomaly"
-	"github.com/tcplife/tcplife/tracker"
 )
 
 // analyze is the main job: captures in, records and a first screen out.
@@ -34,21 +30,13 @@ func analyze(ctx context.Context, std streams, paths []string, flags *analyzeFla
 	defer out.Discard()
 
 	w := flags.writer(out, in.fileName)
-	judge := anomaly.New(anomaly.DefaultThresholds())
-	failing := false
-	t := tracker.New(flags.input.config())
-	part := pipeline.Part{Tracker: t, Record: func(dst []byte, c *tracker.Connection) []byte {
-		r := report.Record{Connection: c.Clone(), Findings: judge.Connection(c)}
-		failing = failing || flags.failing(r.Findings)
-		err = errors.Join(err, w.Connection(&r))
-		return dst
-	}}
-	if err := errors.Join(in.run(ctx, []pipeline.Part{part}, out), err); err != nil {
+	shares := flags.newShares(in.shares(&flags.input), w)
+	if err := in.run(ctx, flags.parts(shares), w); err != nil {
 		return err
 	}
-	sum := t.Summary()
-	findings := judge.Finish(sum, in.capture())
-	failing = failing || flags.failing(findings)
+	all, sum := merge(shares)
+	findings := all.judge.Finish(sum, in.capture())
+	failing := all.failing || flags.failing(findings)
 	if err := w.Close(in.trace(sum, findings)); err != nil {
 		return err
 	}

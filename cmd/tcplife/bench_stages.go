@@ -129,10 +129,11 @@ func judgeStage(ctx context.Context, in *benchInput) error {
 // writeStage also writes them as JSON, to nowhere.
 func writeStage(ctx context.Context, in *benchInput) error {
 	judge := anomaly.New(anomaly.DefaultThresholds())
-	w := report.NewJSON(io.Discard, nil)
+	part := report.NewJSON(io.Discard, nil).Part()
+	var r report.Record
 	return in.follow(ctx, func(dst []byte, c *tracker.Connection) []byte {
-		_ = w.Connection(&report.Record{Connection: c, Findings: judge.Connection(c)})
-		return dst
+		r = report.Record{Connection: c, Findings: judge.Connection(c)}
+		return part.Connection(dst[:0], &r)[:0]
 	})
 }
 

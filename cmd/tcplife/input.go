@@ -21,6 +21,7 @@ type inputFlags struct {
 	filter         string
 	timeWait       timeWait
 	maxConnections int
+	jobs           int // 0: as many as there are cores
 	quiet          bool
 }
 
@@ -32,6 +33,7 @@ func (f *inputFlags) add(cmd *cobra.Command) {
 	flags.Var(&f.timeWait, "time-wait", "how long TIME_WAIT lasts: a duration, or as on "+strings.Join(timeWaitNames(), ", "))
 	complete(cmd, "time-wait", timeWaitNames())
 	flags.IntVar(&f.maxConnections, "max-connections", defaults.MaxConnections, "how many connections (`n`) are followed at a time; bounds memory")
+	flags.IntVarP(&f.jobs, "jobs", "j", 0, "on how many cores (`n`) connections are followed; 0: all there are. The output is the same")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no progress bar")
 }
 
@@ -39,6 +41,9 @@ func (f *inputFlags) add(cmd *cobra.Command) {
 func (f *inputFlags) check() error {
 	if f.maxConnections < 1 {
 		return errors.New("--max-connections: a number from 1 on")
+	}
+	if f.jobs < 0 {
+		return errors.New("--jobs: a number from 0 on")
 	}
 	return nil
 }

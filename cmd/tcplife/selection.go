@@ -84,14 +84,14 @@ func endpoint(a netip.AddrPort) segment.Endpoint {
 	return segment.Endpoint{IP: segment.IPOf(a.Addr()), Port: a.Port()}
 }
 
-// offer keeps the record if it is asked for.
-func (s *selection) offer(r report.Record) {
+// offer keeps a copy of the record if it is asked for.
+func (s *selection) offer(r *report.Record) {
 	switch {
 	case s.worst > 0:
-		if len(s.picked) == s.worst && report.Worse(&r, &s.picked[s.worst-1]) > 0 {
+		if len(s.picked) == s.worst && report.Worse(r, &s.picked[s.worst-1]) > 0 {
 			return
 		}
-		s.picked = append(s.picked, r)
+		s.picked = append(s.picked, r.Clone())
 		slices.SortFunc(s.picked, func(a, b report.Record) int { return report.Worse(&a, &b) })
 		s.picked = s.picked[:min(len(s.picked), s.worst)]
 	case s.pair != nil:
@@ -103,10 +103,10 @@ func (s *selection) offer(r report.Record) {
 	}
 }
 
-func (s *selection) keep(r report.Record) {
+func (s *selection) keep(r *report.Record) {
 	s.matches++
 	if len(s.picked) < maxNamed {
-		s.picked = append(s.picked, r)
+		s.picked = append(s.picked, r.Clone())
 	}
 }
 

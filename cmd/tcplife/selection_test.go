@@ -29,7 +29,7 @@ func TestAmbiguousPrefix(t *testing.T) {
 	var same []string
 	for port := range uint16(2000) {
 		r := numbered(port)
-		picks.offer(r)
+		picks.offer(&r)
 		if r.ID()[0] == first.ID()[0] {
 			same = append(same, r.ID())
 		}
@@ -46,7 +46,8 @@ func TestAmbiguousPrefix(t *testing.T) {
 			t.Fatal(err)
 		}
 		for port := range uint16(2000) {
-			again.offer(numbered(port))
+			r := numbered(port)
+			again.offer(&r)
 		}
 		if _, err := again.result(); err != nil {
 			t.Errorf("a listed ID cannot be chosen: %v", err)
@@ -93,7 +94,7 @@ func TestWorstIsTheTablesOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range all {
-		picks.offer(all[i*7%len(all)]) // in another order
+		picks.offer(&all[i*7%len(all)]) // in another order
 	}
 	slices.SortFunc(all, func(a, b report.Record) int { return report.Worse(&a, &b) })
 	got, err := picks.result()

@@ -135,7 +135,7 @@ func (r *reading) find(ctx context.Context, f *inputFlags, picks *selection) (ev
 	judge := anomaly.New(anomaly.DefaultThresholds())
 	t := tracker.New(f.config())
 	err = r.run(ctx, []pipeline.Part{{Tracker: t, Record: func(dst []byte, c *tracker.Connection) []byte {
-		picks.offer(report.Record{Connection: c.Clone(), Findings: judge.Connection(c)})
+		picks.offer(&report.Record{Connection: c, Findings: judge.Connection(c)})
 		return dst
 	}}}, io.Discard)
 	return t.Summary().Evicted > 0, err

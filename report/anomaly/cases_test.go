@@ -114,7 +114,11 @@ func play(conv *script.Conversation) *played {
 	slices.SortStableFunc(p.records, func(a, b *tracker.Connection) int { return int(a.First.Packet) - int(b.First.Packet) })
 	judge := anomaly.New(anomaly.DefaultThresholds())
 	for _, r := range p.records {
-		p.findings = append(p.findings, judge.Connection(r))
+		var fs []anomaly.Finding
+		for _, f := range judge.Connection(r) {
+			fs = append(fs, f.Clone())
+		}
+		p.findings = append(p.findings, fs)
 	}
 	p.trace = judge.Finish(tr.Summary(), capture)
 	return p

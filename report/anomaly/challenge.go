@@ -14,6 +14,7 @@ var synInEstablished = &Kind{
 	Explanation: "Nobody follows up on this SYN: a blind attack that tries to have the connection reset, a stray from a load generator or port scanner, or a " +
 		"second host behind the same NAT address and port. A correct receiver challenges it and goes on. Compare TTL and options with the " +
 		"sender's other packets.",
+	when: fact(tracker.FactSynNewISN),
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactSynNewISN, func(fs []*tracker.Fact) string {
 			answered := "unanswered"
@@ -34,6 +35,7 @@ var challengeAck = &Kind{
 	Explanation: "A SYN on a live connection, even with its own initial sequence number, or a segment outside the window is not believed: the receiver says where it " +
 		"stands and goes on. The sender of a stray copy takes no notice; one that knows nothing of the connection any more answers with a RST. Other tools " +
 		"count the answer as a duplicate ACK. Many of them mean a blind attack, a load balancer that mixes connections, or a peer that lost its state.",
+	when: fact(tracker.FactChallengeAck),
 	judge: func(c *conn) []Finding {
 		if c.closing != nil || c.EndReason == tracker.EndReplaced {
 			return nil // half-open-recovery, told with the new connection

@@ -21,8 +21,9 @@ var finUnacked = &Kind{
 	Explanation: "The closer is left in FIN_WAIT_1, sending its FIN again until it gives up: the peer is gone, or a firewall dropped the connection from " +
 		"its table at the first FIN. Look at whether the FIN arrives at the peer, and whether the peer had answered anything shortly before.",
 	replaces: []*Kind{finRetransmitted},
+	when:     fact(tracker.FactFinRetransmitted),
 	judge: func(c *conn) []Finding {
-		var out []Finding
+		out := c.none()
 		for _, r := range both {
 			if c.end(r.Peer()).FinSent.Seen() || c.Close == tracker.CloseOrderlyUnacked {
 				continue // missing-final-ack
@@ -44,8 +45,9 @@ var missingFinalAck = &Kind{
 		"early, or a stateful firewall closed its entry too soon and eats the last ACK. The record's close is orderly_unacked. A FIN that is not even sent " +
 		"again was acknowledged where the capture did not see it: the record says orderly_unacked too, and nothing is reported. No data is lost.",
 	replaces: []*Kind{finRetransmitted},
+	when:     fact(tracker.FactFinRetransmitted),
 	judge: func(c *conn) []Finding {
-		var out []Finding
+		out := c.none()
 		for _, r := range both {
 			if c.Close != tracker.CloseOrderlyUnacked {
 				continue
@@ -93,6 +95,7 @@ var missingPeerFin = &Kind{
 	Summary:   "One side closed, the other acknowledged it and never closed.",
 	Explanation: "The connection stays half closed: the peer's kernel knows that no more data will come, but its application has not called close(). It may " +
 		"still be working on its answer. If it stays like this, see close-wait-suspect.",
+	when:  closedByOneFin,
 	judge: func(c *conn) []Finding { return c.halfClosed(c.t.PeerFinWait) },
 }
 
@@ -105,6 +108,7 @@ var CloseWaitSuspect = &Kind{
 		"in TCP ends CLOSE_WAIT. On that host, ss -tanp state close-wait names the process; a count that only grows is a leak. Protocols that " +
 		"answer long after the request's end look the same until they answer.",
 	replaces: []*Kind{missingPeerFin},
+	when:     closedByOneFin,
 	judge:    func(c *conn) []Finding { return c.halfClosed(c.t.CloseWait) },
 }
 
@@ -120,10 +124,10 @@ func (c *conn) halfClosed(wait time.Duration) []Finding {
 		if silence < wait {
 			continue
 		}
-		return []Finding{c.about(
+		return c.one(c.about(
 			r, closer.FinSent.At, []tracker.Mark{closer.FinSent, e.Last}, High,
 			"the %s's FIN (%s) was acknowledged; the %s has been silent for %s since %s", r.Peer(), ref(closer.FinSent), r, span(silence), ref(e.Last),
-		)}
+		))
 	}
 	return nil
 }
@@ -145,6 +149,7 @@ var halfCloseData = &Kind{
 	Summary:   "One side had closed its direction and the other kept sending.",
 	Explanation: "A half-close, used on purpose: the client says \"that was my request\" with shutdown() and the server answers (ssh, rsync, nc, old HTTP). It is " +
 		"trouble only if the closer did not mean to read any more: then its kernel answers with a RST, see rst-late-data.",
+	when: fact(tracker.FactHalfCloseData),
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactHalfCloseData, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("new data (%s)%s after the %s's FIN (%s) was sent", ref(fs[0].Mark), timed(" %s", fs[0].Cause, fs[0].Mark), fs[0].Role.Peer(), ref(fs[0].Cause))
@@ -159,12 +164,13 @@ var finWait2Timeout = &Kind{
 	Explanation: "After close() a kernel keeps a half-closed socket only for a while (Linux: tcp_fin_timeout, 60 s). The peer took longer to close, and its last words " +
 		"met a RST. It looks like an orderly close but is not: data among those words is lost. Ask why the peer was so slow, as with close-wait-suspect.",
 	replaces: []*Kind{rstAbort, rstLateData, rstAfterClose, rstAfterOwnFin, rstNoSocket, halfCloseData},
+	when:     fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		for f := range c.all(tracker.FactRst) {
 			if age, ok := c.timedOutFinWait2(f); ok {
 				fin := c.end(f.Role).FinSent
-				return []Finding{c.about(f.Role, f.At, []tracker.Mark{fin, f.Mark}, High, "RST (%s) %s after the %s's own FIN (%s), in answer to its peer: its FIN_WAIT_2 had ended",
-					ref(f.Mark), span(age), f.Role, ref(fin))}
+				return c.one(c.about(f.Role, f.At, []tracker.Mark{fin, f.Mark}, High, "RST (%s) %s after the %s's own FIN (%s), in answer to its peer: its FIN_WAIT_2 had ended",
+					ref(f.Mark), span(age), f.Role, ref(fin)))
 			}
 		}
 		return nil
@@ -205,15 +211,16 @@ var simultaneousClose = &Kind{
 	Reference:   "RFC 9293 3.6 case 3, figure 13",
 	Summary:     "Both sides closed before either knew of the other's FIN.",
 	Explanation: "Normal, for example when both ends use the same idle timeout. Both then hold TIME_WAIT.",
+	when:        closedByFins,
 	judge: func(c *conn) []Finding {
 		client, server := c.end(tracker.Client).FinSent, c.end(tracker.Server).FinSent
 		if !c.closedAtOnce() || !client.Seen() || !server.Seen() {
 			return nil
 		}
-		return []Finding{c.whole(
+		return c.one(c.whole(
 			max(client.At, server.At), []tracker.Mark{client, server},
 			"the FINs of %s and %s passed%s, neither sent with knowledge of the other", ref(client), ref(server), apart(client, server),
-		)}
+		))
 	},
 }
 
@@ -237,6 +244,7 @@ var finRetransmitted = &Kind{
 	Summary:   "The same FIN was sent again.",
 	Explanation: "The FIN or its ACK was lost, or the peer was slow to acknowledge. The close takes longer; nothing else is wrong as long as it is acknowledged " +
 		"in the end.",
+	when:  fact(tracker.FactFinRetransmitted),
 	judge: sentAgain(tracker.FactFinRetransmitted, "FIN"),
 }
 
@@ -246,11 +254,12 @@ var finWithHole = &Kind{
 	Summary:   "A FIN arrived above data that had not been seen yet.",
 	Explanation: "Loss or reordering at the very end: the receiver must hold the FIN back until the data before it is there. Tools that close the connection " +
 		"at the first FIN get it wrong here. Nothing to do unless the data never comes.",
+	when: fact(tracker.FactFinWithHole),
 	judge: func(c *conn) []Finding {
 		if !c.has(tracker.FactFinWithHole) {
 			return nil
 		}
-		var out []Finding
+		out := c.none()
 		for _, r := range both {
 			fs := c.by(r, tracker.FactFinWithHole)
 			if len(fs) == 0 || c.end(r).MissingBytes >= uint64(fs[0].Bytes) {
@@ -268,6 +277,7 @@ var finMoved = &Kind{
 	Summary:   "A second FIN of the same side stands at another sequence number.",
 	Explanation: "A FIN has one place in the stream, so one of the two is wrong: a broken stack or proxy, or one of them was sent by somebody else. Compare TTL, IP " +
 		"identification and options of the two.",
+	when: fact(tracker.FactFinMoved),
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactFinMoved, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("the FIN of %s stands %s from that of %s", ref(fs[0].Mark), count(max(fs[0].Bytes, -fs[0].Bytes), "byte"), ref(c.end(fs[0].Role).FinSent))
@@ -281,6 +291,7 @@ var dataAfterOwnFin = &Kind{
 	Summary:   "A side kept sending beyond its own FIN.",
 	Explanation: "After its FIN a side has nothing more to say, and its peer must not take it. A broken stack, a proxy that splices two streams, or a FIN that somebody " +
 		"else sent in its name. Retransmissions below the FIN are normal and are not meant here.",
+	when: fact(tracker.FactDataAfterOwnFin),
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactDataAfterOwnFin, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("%s beyond the FIN of %s, in %s%s", count(fs[0].Bytes, "byte"), ref(c.end(fs[0].Role).FinSent), ref(fs[0].Mark), more(len(fs)))
@@ -295,6 +306,7 @@ var finInjectedSuspect = &Kind{
 	Explanation: "Somebody else may have sent that FIN in its name: a filter, an intrusion prevention system, an attacker on the path. Compare TTL, IP identification, " +
 		"window and options of the FIN with the sender's packets around it. A proxy that mixes two streams is the harmless explanation.",
 	replaces: []*Kind{dataAfterOwnFin, finMoved},
+	when:     fact(tracker.FactFinMoved),
 	judge: func(c *conn) []Finding {
 		if !c.has(tracker.FactFinMoved) {
 			return nil
@@ -305,8 +317,8 @@ var finInjectedSuspect = &Kind{
 				continue
 			}
 			fin := c.end(r).FinSent
-			return []Finding{c.about(r, fin.At, []tracker.Mark{fin, data[0].Mark, moved[0].Mark}, Medium,
-				"after the FIN of %s the %s sent new data (%s) and another FIN elsewhere (%s)", ref(fin), r, ref(data[0].Mark), ref(moved[0].Mark))}
+			return c.one(c.about(r, fin.At, []tracker.Mark{fin, data[0].Mark, moved[0].Mark}, Medium,
+				"after the FIN of %s the %s sent new data (%s) and another FIN elsewhere (%s)", ref(fin), r, ref(data[0].Mark), ref(moved[0].Mark)))
 		}
 		return nil
 	},
@@ -318,6 +330,7 @@ var finOutOfWindow = &Kind{
 	Summary:   "A FIN lay outside the receiver's window and had to be ignored.",
 	Explanation: "An old duplicate, a blind guess, or a box that lost track of the sequence numbers. It changes nothing; tools that believe every FIN " +
 		"report a close that did not happen.",
+	when: fact(tracker.FactFinOutOfWindow),
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactFinOutOfWindow, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("the FIN of %s lies %s outside the %s's window%s", ref(fs[0].Mark), count(max(fs[0].Bytes, -fs[0].Bytes), "byte"), fs[0].Role.Peer(), more(len(fs)))
@@ -331,6 +344,7 @@ var vanished = &Kind{
 	Summary:   "An open connection simply stopped, with everything acknowledged and nobody closing.",
 	Explanation: "Nothing says that anything is wrong: both ends may just be idle. But after this long most NATs and firewalls have forgotten the connection, so the next " +
 		"data may be lost or reset. Without keep-alives neither end will notice a peer that is gone.",
+	when: idle,
 	judge: func(c *conn) []Finding {
 		client, server := c.end(tracker.Client), c.end(tracker.Server)
 		if client.Fin+server.Fin+client.Rst+server.Rst > 0 || client.Packets == 0 || server.Packets == 0 || client.UnackedBytes+server.UnackedBytes > 0 {
@@ -339,7 +353,7 @@ var vanished = &Kind{
 		if !client.State.Synchronized() || !server.State.Synchronized() || c.since(c.Last) < c.t.VanishedIdle || c.since(c.Last) > c.t.ClockStep {
 			return nil
 		}
-		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, "idle for %s since %s, all data acknowledged", span(c.since(c.Last)), ref(c.Last))}
+		return c.one(c.whole(c.Last.At, []tracker.Mark{c.Last}, "idle for %s since %s, all data acknowledged", span(c.since(c.Last)), ref(c.Last)))
 	},
 }
 
@@ -348,6 +362,7 @@ var segmentAfterClose = &Kind{
 	Reference:   "RFC 9293 3.10.7.1, 3.10.7.4",
 	Summary:     "A segment arrived after both ends had closed.",
 	Explanation: "A late duplicate, or a copy that took a slower path: TIME_WAIT exists to absorb it. Harmless; tools without TIME_WAIT make a ghost connection of it.",
+	when:        fact(tracker.FactSegmentAfterClose),
 	judge: func(c *conn) []Finding {
 		if !c.Closed.Seen() {
 			return nil
@@ -364,6 +379,7 @@ var closedByServerFirst = &Kind{
 	Summary:   "The server closed first.",
 	Explanation: "Normal for many protocols (\"Connection: close\", an idle timeout at the server), but then TIME_WAIT piles up at the server, and a client that sends its " +
 		"next request at that moment sees it fail. Prefer that clients close, or give them a shorter idle timeout than the server's.",
+	when: closedByServer,
 	judge: func(c *conn) []Finding {
 		server := c.end(tracker.Server).FinSent
 		if c.ClosedBy != tracker.ByServer || c.closedAtOnce() || !server.Seen() || c.DirectionBy.Certainty() == tracker.Assumed {
@@ -372,13 +388,14 @@ var closedByServerFirst = &Kind{
 		if c.closing != nil && c.closing.Packet < server.Packet {
 			return nil
 		}
-		after, client := "", c.end(tracker.Client).FinSent
+		client := c.end(tracker.Client).FinSent
 		if client.Seen() && client.Packet < server.Packet || c.has(tracker.FactAckOfUnseen) && !client.Seen() {
 			return nil // the client's came first, or may have passed uncaptured
 		}
+		t := c.phrase().str("the server's FIN (").ref(server).str(") came first")
 		if client.Seen() {
-			after = timed(", %s", server, client) + fmt.Sprintf(" before the client's (%s)", ref(client))
+			t.timed(", ", server, client, "").str(" before the client's (").ref(client).str(")")
 		}
-		return []Finding{c.about(tracker.Server, server.At, []tracker.Mark{server}, High, "the server's FIN (%s) came first%s", ref(server), after)}
+		return c.one(c.said(tracker.Server, server.At, []tracker.Mark{server}, High, t))
 	},
 }

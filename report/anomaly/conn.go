@@ -3,33 +3,38 @@ package anomaly
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/tcplife/tcplife/tracker"
 )
 
-// conn is a connection as the judges see it: the record, the thresholds, and what
-// several judges ask of them.
+// conn is a connection as the judges see it: the record, the thresholds, what
+// several judges ask of them, and room for what they say (BenchmarkJudge).
 type conn struct {
 	*tracker.Connection
 	t       *Thresholds
-	kinds   uint64        // bit k: a fact of FactKind k is there
+	traits  traits
 	closing *tracker.Fact // the RST that ended the connection, nil without one; see ending
+	silent  tracker.Role  // the role nothing was captured of, valid if half; see oneWay
+	half    bool
+	room
 }
 
 // both are the two roles, in the order findings about both are given.
 var both = [2]tracker.Role{tracker.Client, tracker.Server}
 
-func newConn(c *tracker.Connection, t *Thresholds) conn {
-	v := conn{Connection: c, t: t}
-	for i := range c.Facts {
-		v.kinds |= 1 << c.Facts[i].Kind
+// look turns to the next connection. What was said of the one before is overwritten.
+func (c *conn) look(r *tracker.Connection) {
+	c.Connection = r
+	c.room.clear()
+	c.silent, c.half = c.oneWay()
+	c.traits = c.traitsOf()
+	c.closing = nil
+	if c.has(tracker.FactRst) {
+		c.closing = c.ending()
 	}
-	v.closing = v.ending()
-	return v
 }
-
-func (c *conn) has(k tracker.FactKind) bool { return c.kinds>>k&1 != 0 }
 
 // all yields the facts of one kind in order.
 func (c *conn) all(k tracker.FactKind) iter.Seq[*tracker.Fact] {
@@ -47,13 +52,16 @@ func (c *conn) all(k tracker.FactKind) iter.Seq[*tracker.Fact] {
 
 // by returns the facts of one kind whose role is r.
 func (c *conn) by(r tracker.Role, k tracker.FactKind) []*tracker.Fact {
-	var out []*tracker.Fact
-	for f := range c.all(k) {
-		if f.Role == r {
-			out = append(out, f)
+	if !c.has(k) {
+		return nil
+	}
+	start := len(c.picked)
+	for i := range c.Facts {
+		if f := &c.Facts[i]; f.Kind == k && f.Role == r {
+			c.picked = append(c.picked, f)
 		}
 	}
-	return out
+	return c.picked[start:len(c.picked):len(c.picked)]
 }
 
 // each returns one finding per role that has facts of kind k, made by phrase from
@@ -67,14 +75,9 @@ func (c *conn) facts(k tracker.FactKind, fits func(f *tracker.Fact) bool, phrase
 	if !c.has(k) {
 		return nil
 	}
-	var out []Finding
+	out := c.none()
 	for _, r := range both {
-		var fs []*tracker.Fact
-		for _, f := range c.by(r, k) {
-			if fits(f) {
-				fs = append(fs, f)
-			}
-		}
+		fs := slices.DeleteFunc(c.by(r, k), func(f *tracker.Fact) bool { return !fits(f) })
 		if len(fs) > 0 {
 			out = append(out, c.from(fs, "%s", phrase(fs)))
 		}
@@ -85,11 +88,13 @@ func (c *conn) facts(k tracker.FactKind, fits func(f *tracker.Fact) bool, phrase
 // from makes a finding about the role of fs, dated by the first and showing its
 // first packets, each after the segment it is compared with.
 func (c *conn) from(fs []*tracker.Fact, format string, args ...any) Finding {
-	marks := make([]tracker.Mark, 0, 2*maxPackets)
+	var marks [2 * maxPackets]tracker.Mark
+	n := 0
 	for _, f := range fs[:min(len(fs), maxPackets)] {
-		marks = append(marks, f.Cause, f.Mark)
+		marks[n], marks[n+1] = f.Cause, f.Mark
+		n += 2
 	}
-	return c.about(fs[0].Role, fs[0].At, marks, High, format, args...)
+	return c.about(fs[0].Role, fs[0].At, marks[:n], High, format, args...)
 }
 
 // maxPackets is how many segments of a kind a finding names.
@@ -97,15 +102,24 @@ const maxPackets = 4
 
 // about makes a finding about role r.
 func (c *conn) about(r tracker.Role, at int64, marks []tracker.Mark, conf Confidence, format string, args ...any) Finding {
-	return Finding{
-		HasRole: true, Role: r, At: at, Packets: packets(marks), Confidence: conf,
-		Evidence: fmt.Sprintf(format, args...),
-	}
+	t := c.phrase()
+	t.b = fmt.Appendf(t.b, format, args...)
+	return c.said(r, at, marks, conf, t)
+}
+
+// said is about with a phrase that was put together by hand, for what many connections of any
+// network have: it makes no garbage.
+func (c *conn) said(r tracker.Role, at int64, marks []tracker.Mark, conf Confidence, t *phrase) Finding {
+	return Finding{HasRole: true, Role: r, At: at, Packets: c.packets(marks), Confidence: conf, Evidence: t.evidence()}
 }
 
 // whole makes a finding about the connection as a whole.
 func (c *conn) whole(at int64, marks []tracker.Mark, format string, args ...any) Finding {
-	f := c.about(tracker.Client, at, marks, High, format, args...)
+	return ofAll(c.about(tracker.Client, at, marks, High, format, args...))
+}
+
+// ofAll turns a finding into one about the connection as a whole.
+func ofAll(f Finding) Finding {
 	f.HasRole = false
 	return f
 }
@@ -147,7 +161,7 @@ func (c *conn) finBefore(r tracker.Role, m tracker.Mark) bool {
 }
 
 // oneWay returns the role nothing was captured of although the other one spoke with it: its
-// segments acknowledge or carry on what only an answer can have started.
+// segments acknowledge or carry on what only an answer can have started. Judges read silent and half.
 func (c *conn) oneWay() (silent tracker.Role, ok bool) {
 	for _, r := range both {
 		silent, other := c.end(r), c.end(r.Peer())
@@ -172,19 +186,13 @@ func (c *conn) lostAtEnd() bool {
 // copies returns r's facts of a retransmission kind whose copy came late enough
 // to have been sent by a timer.
 func (c *conn) copies(r tracker.Role, k tracker.FactKind) []*tracker.Fact {
-	var out []*tracker.Fact
-	for _, f := range c.by(r, k) {
-		if time.Duration(f.Gap) >= c.t.CopyGap {
-			out = append(out, f)
-		}
-	}
-	return out
+	return slices.DeleteFunc(c.by(r, k), func(f *tracker.Fact) bool { return time.Duration(f.Gap) < c.t.CopyGap })
 }
 
 // sentAgain is the judge of a control segment that an end sent more than once.
 func sentAgain(k tracker.FactKind, noun string) func(*conn) []Finding {
 	return func(c *conn) []Finding {
-		var out []Finding
+		out := c.none()
 		for _, r := range both {
 			if fs := c.copies(r, k); len(fs) > 0 {
 				out = append(out, c.from(fs, "%s", resent(fs, noun)))

@@ -16,8 +16,9 @@ var rtoGiveUp = &Kind{
 	Explanation: "The peer kept talking, but this one segment did not get through however often it was sent: typically it is too large for the path and the " +
 		"ICMP message that would say so is filtered, or a middlebox drops its content. Compare its size with what did get through, and look for " +
 		"ICMP \"fragmentation needed\" or \"packet too big\".",
+	when: resends,
 	judge: func(c *conn) []Finding {
-		var out []Finding
+		out := c.none()
 		for _, r := range both {
 			s, ok := c.stuck(r)
 			if !ok || s.silent || c.end(r).Rst > 0 || c.since(s.last) < 2*s.gap {
@@ -37,8 +38,9 @@ var peerVanished = &Kind{
 	Explanation: "The peer neither answered nor closed: its host crashed or was moved, its link is down, or a firewall or NAT in between forgot the connection and " +
 		"drops its packets. If many connections through one box stop at one time, it is the box; if all of one host do, it is the host. " +
 		"A capture that lost one direction looks the same.",
+	when: resends,
 	judge: func(c *conn) []Finding {
-		var out []Finding
+		out := c.none()
 		for _, r := range both {
 			s, ok := c.stuck(r)
 			if !ok || !s.silent || c.end(r).Rst > 0 || c.since(s.last) < c.patience() {
@@ -59,8 +61,9 @@ var zeroWindowDeath = &Kind{
 		"died, or the kernel freed memory. A sender must keep a connection with a closed window open as long as its probes are answered. Look at " +
 		"what the receiver was doing when its window closed; its Recv-Q (ss -tn) will have been full.",
 	replaces: []*Kind{rtoGiveUp, peerVanished, rstAbort, rstUnreadData, rstLinger0, rstRTOGiveUp},
+	when:     fact(tracker.FactZeroWindow),
 	judge: func(c *conn) []Finding {
-		var out []Finding
+		out := c.none()
 		for _, r := range both {
 			shut, ok := c.shutWindow(r)
 			if !ok {
@@ -85,6 +88,7 @@ var keepaliveProbes = &Kind{
 	Explanation: "Normal: the application asked for keep-alives, to notice a dead peer or to keep a NAT or firewall from forgetting the connection. The octet such a " +
 		"probe may carry is not data. Very short intervals cost battery and traffic; intervals longer than the idle timeout of a box in between do not " +
 		"help against it.",
+	when: fact(tracker.FactKeepalive),
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactKeepalive, func(fs []*tracker.Fact) string {
 			probes, idle := count(c.end(fs[0].Role).Keepalives, "probe"), min(time.Duration(fs[0].Gap), between(c.First, fs[0].Mark))
@@ -104,8 +108,9 @@ var keepaliveDead = &Kind{
 		"keep-alive interval, this is the usual picture. Compare the idle time before the first unanswered probe with the timeouts of the boxes on the " +
 		"path (350 s on some load balancers, 4 minutes on others).",
 	replaces: []*Kind{keepaliveProbes, rstAbort, rstLinger0},
+	when:     fact(tracker.FactKeepalive),
 	judge: func(c *conn) []Finding {
-		var out []Finding
+		out := c.none()
 		for _, r := range both {
 			var probes []*tracker.Fact
 			for _, f := range c.by(r, tracker.FactKeepalive) {

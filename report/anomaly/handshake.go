@@ -23,6 +23,7 @@ var synUnanswered = &Kind{
 		"client do have answers. Then look for the SYN in a capture on the server's side: if it arrives there, the server or its local " +
 		"firewall is silent; if not, follow the path (ARP or neighbour discovery, routes, security groups).",
 	replaces: []*Kind{synRetransmitted},
+	when:     neverOpened,
 	judge: func(c *conn) []Finding {
 		client := c.end(tracker.Client)
 		if c.Open != tracker.OpenNone || client.Syn == 0 || client.Rst > 0 || c.end(tracker.Server).Packets > 0 {
@@ -31,11 +32,9 @@ var synUnanswered = &Kind{
 		if c.EndReason == tracker.EndEvicted || c.since(client.Last) < c.t.AttemptGrace {
 			return nil
 		}
-		return []Finding{c.about(
-			tracker.Client, client.First.At, []tracker.Mark{client.First, client.Last}, High,
-			"%s%s, and nothing from the server in the %s after%s", count(client.Syn, "SYN"),
-			timed(" over %s", client.First, client.Last), span(c.since(client.Last)), theLast(client.Syn),
-		)}
+		t := c.phrase().count(client.Syn, "SYN").timed(" over ", client.First, client.Last, "")
+		t.str(", and nothing from the server in the ").span(c.since(client.Last)).str(" after").str(theLast(client.Syn))
+		return c.one(c.said(tracker.Client, client.First.At, []tracker.Mark{client.First, client.Last}, High, t))
 	},
 }
 
@@ -54,6 +53,7 @@ var synRetransmitted = &Kind{
 	Explanation: "The first SYN or its answer was lost, or the server had no room in its backlog. Every retry adds a second or more to the " +
 		"connect time the user sees. If the trace also shows a SYN-ACK sent again, the loss is on the way back to the client; if not, it is on " +
 		"the way to the server or in its listen queue (nstat TcpExtListenDrops).",
+	when:  fact(tracker.FactSynRetransmitted),
 	judge: sentAgain(tracker.FactSynRetransmitted, "SYN"),
 }
 
@@ -64,11 +64,12 @@ var synBackoffOdd = &Kind{
 	Explanation: "A TCP doubles its retransmission timeout with every retry. Equal intervals point to an application that reconnects by itself " +
 		"from the same port, a scanner, or a stack of its own. Linux since 6.5 and macOS send the first retries one second apart by design; " +
 		"those are not counted.",
+	when: fact(tracker.FactSynRetransmitted),
 	judge: func(c *conn) []Finding {
 		for _, r := range both {
 			fs := c.copies(r, tracker.FactSynRetransmitted)
 			if i, ok := steady(fs, c.t); ok {
-				return []Finding{c.from(fs[i-2:], "retries %s, %s and %s apart", span(time.Duration(fs[i-2].Gap)), span(time.Duration(fs[i-1].Gap)), span(time.Duration(fs[i].Gap)))}
+				return c.one(c.from(fs[i-2:], "retries %s, %s and %s apart", span(time.Duration(fs[i-2].Gap)), span(time.Duration(fs[i-1].Gap)), span(time.Duration(fs[i].Gap))))
 			}
 		}
 		return nil
@@ -103,6 +104,7 @@ var synNewISNRetry = &Kind{
 	Explanation: "The client gave up its first attempt and tried again with another initial sequence number from the same port: an application with " +
 		"a fixed source port, a NAT that reuses ports quickly, or a SYN proxy in between. Both attempts are one story: read the first one for " +
 		"why it was not answered.",
+	when: fact(tracker.FactReplacedAttempt),
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactReplacedAttempt, func(fs []*tracker.Fact) string {
 			f := fs[0]
@@ -122,6 +124,7 @@ var connectionRefused = &Kind{
 		"that host: a RST that is much faster or has another TTL comes from a box in between. If the service should be there, look at whether " +
 		"it listens on this address (ss -ltn) and whether it has just been restarted.",
 	replaces: []*Kind{synRetransmitted},
+	when:     fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		if c.Open != tracker.OpenRefused {
 			return nil
@@ -129,10 +132,8 @@ var connectionRefused = &Kind{
 		client := c.end(tracker.Client)
 		for f := range c.all(tracker.FactRst) {
 			if f.Role == tracker.Server && f.Reset.Effect == tracker.EffectClosed {
-				return []Finding{c.about(
-					tracker.Server, f.At, []tracker.Mark{client.First, f.Mark}, High,
-					"RST (%s) acknowledging the SYN%s", ref(f.Mark), timed(", %s after it was first sent", client.First, f.Mark),
-				)}
+				t := c.phrase().str("RST (").ref(f.Mark).str(") acknowledging the SYN").timed(", ", client.First, f.Mark, " after it was first sent")
+				return c.one(c.said(tracker.Server, f.At, []tracker.Mark{client.First, f.Mark}, High, t))
 			}
 		}
 		return nil
@@ -146,13 +147,14 @@ var refusedRSTBadAck = &Kind{
 	Explanation: "In SYN_SENT only a RST that acknowledges the SYN counts. One that does not is an old duplicate, a blind injection, or a broken box in " +
 		"between; some old stacks honour it all the same. Compare its TTL with the server's other packets, and look at whether the client sent its SYN " +
 		"again afterwards.",
+	when: fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		for f := range c.all(tracker.FactRst) {
 			if f.Role == tracker.Server && f.Reset.Receiver == tracker.SynSent && f.Reset.Class != tracker.ResetExact {
-				return []Finding{c.about(
+				return c.one(c.about(
 					tracker.Server, f.At, []tracker.Mark{c.end(tracker.Client).First, f.Mark}, High,
 					"the RST of %s does not acknowledge the SYN of %s", ref(f.Mark), ref(c.end(tracker.Client).First),
-				)}
+				))
 			}
 		}
 		return nil
@@ -165,6 +167,7 @@ var synAckRetransmitted = &Kind{
 	Summary:   "The server sent its SYN-ACK again.",
 	Explanation: "The server had no acknowledgment of its SYN-ACK in time: the SYN-ACK or the client's ACK was lost, or the client is gone. Once in a while " +
 		"it is ordinary loss. Many to many clients mean loss on the way to them, or a SYN flood with forged sources.",
+	when:  fact(tracker.FactSynAckRetransmitted),
 	judge: sentAgain(tracker.FactSynAckRetransmitted, "SYN-ACK"),
 }
 
@@ -176,6 +179,7 @@ var synAckUnanswered = &Kind{
 		"the SYN-ACK takes another way and is lost there. Look for the SYN-ACK in a capture at the client. Many of these from changing " +
 		"addresses are a SYN flood.",
 	replaces: []*Kind{synAckRetransmitted, synRetransmitted},
+	when:     openedHalf,
 	judge: func(c *conn) []Finding {
 		client, server := c.end(tracker.Client), c.end(tracker.Server)
 		if c.Open != tracker.OpenHalf || !c.Handshake.SynAck.Seen() || c.Handshake.Ack.Seen() {
@@ -199,11 +203,11 @@ var synAckUnanswered = &Kind{
 		default:
 			return nil
 		}
-		return []Finding{c.about(
+		return c.one(c.about(
 			tracker.Client, c.Handshake.SynAck.At, []tracker.Mark{client.First, c.Handshake.SynAck, server.Last}, conf,
 			"SYN-ACK sent %s%s, and nothing from the client in the %s after%s", countOf(retries+1, "time", "times"),
 			timed(" over %s", server.First, server.Last), span(quiet), theLast(server.Syn),
-		)}
+		))
 	},
 }
 
@@ -214,17 +218,18 @@ var handshakeAbandoned = &Kind{
 	Explanation: "The client did not want the connection any more, or never did: a SYN scan, a health check that only asks whether the port is open, a " +
 		"browser that raced two addresses and took the other, or a connect that timed out before the answer came. A slow SYN-ACK before it points " +
 		"to the last.",
+	when: fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		if !c.Handshake.SynAck.Seen() || c.Handshake.Ack.Seen() || c.has(tracker.FactSynAckWrongAck) || c.end(tracker.Client).Syn == 0 {
 			return nil
 		}
 		for f := range c.all(tracker.FactRst) {
 			if f.Role == tracker.Client && f.Reset.Phase == tracker.PhasePostSyn && f.Packet > c.Handshake.SynAck.Packet && f.Reset.Effect == tracker.EffectClosed {
-				return []Finding{c.about(
+				return c.one(c.about(
 					tracker.Client, f.At, []tracker.Mark{c.Handshake.SynAck, f.Mark}, High,
 					"RST%s after the SYN-ACK of %s%s", timed(" %s", c.Handshake.SynAck, f.Mark),
 					ref(c.Handshake.SynAck), timed(", which itself came %s after the first SYN", c.Handshake.Syn, c.Handshake.SynAck),
-				)}
+				))
 			}
 		}
 		return nil
@@ -240,6 +245,7 @@ var acceptQueueOverflow = &Kind{
 		"Recv-Q of the listening socket (ss -ltn) on the server; raise the backlog (somaxconn) only after asking why accept() is slow. Loss of " +
 		"every packet from the client behind the capture point looks alike.",
 	replaces: []*Kind{synAckRetransmitted, handshakeAckLost},
+	when:     fact(tracker.FactAckIgnored),
 	judge: func(c *conn) []Finding {
 		ignored := c.by(tracker.Client, tracker.FactAckIgnored)
 		if len(ignored) == 0 {
@@ -276,7 +282,7 @@ var acceptQueueOverflow = &Kind{
 		default:
 			return nil // one lost ACK explains it
 		}
-		return []Finding{c.about(tracker.Server, ignored[0].At, marks, conf, "%s", phrase)}
+		return c.one(c.about(tracker.Server, ignored[0].At, marks, conf, "%s", phrase))
 	},
 }
 
@@ -287,12 +293,13 @@ var handshakeAckLost = &Kind{
 	Explanation: "The ACK was lost between the capture point and the server, so the server sent its SYN-ACK once more and the connection went on. " +
 		"Harmless by itself; if it happens often, look for loss on the way to the server, and for accept-queue-overflow.",
 	replaces: []*Kind{synAckRetransmitted},
+	when:     fact(tracker.FactAckIgnored),
 	judge: func(c *conn) []Finding {
 		for f := range c.all(tracker.FactAckIgnored) {
-			return []Finding{c.about(
+			return c.one(c.about(
 				tracker.Server, f.At, []tracker.Mark{f.Cause, f.Mark}, High,
 				"SYN-ACK again (%s)%s after the client's ACK", ref(f.Mark), timed(", %s", c.Handshake.Ack, f.Mark),
-			)}
+			))
 		}
 		return nil
 	},
@@ -305,6 +312,7 @@ var synAckWrongAck = &Kind{
 	Explanation: "The answer belongs to another attempt, to another host behind the same address, or a firewall that rewrites sequence numbers was captured " +
 		"on both of its sides. The client must answer with a RST and try again. Look at whether the capture point is between two such " +
 		"boxes before suspecting forgery.",
+	when: fact(tracker.FactSynAckWrongAck),
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactSynAckWrongAck, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("the SYN-ACK of %s acknowledges no SYN of its peer%s", ref(fs[0].Mark), more(len(fs)))
@@ -319,6 +327,7 @@ var synAckISNChanged = &Kind{
 	Explanation: "The second SYN-ACK has another initial sequence number: two hosts answer for one address (a load balancer, anycast, a duplicate IP), a SYN " +
 		"proxy takes over, or the server switched to SYN cookies or lost its first half-open entry. Compare TTL and options of the two.",
 	replaces: []*Kind{synAckRetransmitted},
+	when:     fact(tracker.FactSynAckISNChanged),
 	judge: func(c *conn) []Finding {
 		return c.facts(tracker.FactSynAckISNChanged, c.answeredTwice, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("the SYN-ACK of %s has another initial sequence number than the one before%s", ref(fs[0].Mark), more(len(fs)))
@@ -341,6 +350,7 @@ var halfOpenRecovery = &Kind{
 		"challenged the SYN with an ACK of the old numbers, the client reset it and tried again. It works as designed, but the user waits for the " +
 		"retry. Look for what ended the earlier connection without telling the server.",
 	replaces: []*Kind{synRetransmitted, challengeAck},
+	when:     fact(tracker.FactHalfOpen),
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactHalfOpen, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("the SYN was challenged with an ACK of the old connection, which the client reset (%s)", ref(fs[0].Mark))
@@ -354,14 +364,15 @@ var simultaneousOpen = &Kind{
 	Summary:   "Both sides sent a SYN, and the two crossed.",
 	Explanation: "Normal for peers that connect to each other from fixed ports: hole punching through NATs, BGP, cluster members. Who is called client here is " +
 		"only who was captured first.",
+	when: openedAtOnce,
 	judge: func(c *conn) []Finding {
 		if c.Open != tracker.OpenSimultaneous {
 			return nil
 		}
 		client, server := c.end(tracker.Client), c.end(tracker.Server)
-		return []Finding{c.whole(
+		return c.one(c.whole(
 			server.First.At, []tracker.Mark{client.First, server.First},
 			"the SYNs of %s and %s passed%s, neither acknowledging the other", ref(client.First), ref(server.First), apart(client.First, server.First),
-		)}
+		))
 	},
 }

@@ -7,7 +7,12 @@
 // capture lost, an anomaly of the network: false alarms are worse than silence.
 package anomaly
 
-import "github.com/tcplife/tcplife/tracker"
+import (
+	"slices"
+	"strings"
+
+	"github.com/tcplife/tcplife/tracker"
+)
 
 // Severity says how much a finding matters to the people on both ends.
 type Severity uint8
@@ -66,6 +71,7 @@ type Kind struct {
 
 	cause    cause                              // its place in the ranking of a connection's findings
 	replaces []*Kind                            // more general kinds it makes redundant in the same connection
+	when     traits                             // a connection without any of them has none
 	judge    func(c *conn) []Finding            // over one connection
 	trace    func(t *trace, s source) []Finding // over the whole trace
 }
@@ -81,4 +87,12 @@ type Finding struct {
 	Packets    []uint64     // the packets that show it, in order
 	Evidence   string       // the numbers compared
 	Detail     bool         // beside another finding that is the root cause of its connection
+}
+
+// Clone returns a copy that shares nothing with the Judge that found it.
+func (f *Finding) Clone() Finding {
+	c := *f
+	c.Packets = slices.Clone(f.Packets)
+	c.Evidence = strings.Clone(f.Evidence)
+	return c
 }

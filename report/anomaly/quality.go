@@ -24,8 +24,9 @@ var CaptureLoss = &Kind{
 	Explanation: "The receiver has it, so it was sent, and the capture lost it: the capturing host was too slow, the mirror port was overloaded, or a filter excludes part of the traffic. " +
 		"What seems to be missing in the network may be missing only here; findings about the end of such a connection have low confidence. Capture with a larger " +
 		"buffer, a shorter snapshot length or a narrower filter.",
+	when: hasHoles,
 	judge: func(c *conn) []Finding {
-		var out []Finding
+		out := c.none()
 		for _, r := range both {
 			e := c.end(r)
 			if e.MissingBytes == 0 {
@@ -78,13 +79,14 @@ var OneWayCapture = &Kind{
 	replaces:  []*Kind{CaptureLoss},
 	Explanation: "One side's segments answer a peer that is not in the capture: routing is asymmetric, the mirror port copies one direction only, or the filter names one address as source. " +
 		"Nothing can be said about the other side; findings about the end have low confidence. Capture on a host itself, or mirror both directions.",
+	when: halfCaptured,
 	judge: func(c *conn) []Finding {
-		r, ok := c.oneWay()
-		if !ok {
+		if !c.half {
 			return nil
 		}
+		r := c.silent
 		e := c.end(r.Peer())
-		return []Finding{c.about(r, c.First.At, []tracker.Mark{e.First, e.Last}, High, "%s of the %s and none of the %s, yet it was spoken with", count(e.Packets, "segment"), r.Peer(), r)}
+		return c.one(c.about(r, c.First.At, []tracker.Mark{e.First, e.Last}, High, "%s of the %s and none of the %s, yet it was spoken with", count(e.Packets, "segment"), r.Peer(), r))
 	},
 	trace: func(t *trace, s source) []Finding {
 		all := t.oneWay + t.twoWay
@@ -122,8 +124,8 @@ var ChecksumOffload = &Kind{
 		"every connection. To capture true checksums: ethtool -K IFACE tx off.",
 	trace: func(t *trace, s source) []Finding {
 		var out []Finding
-		for _, ip := range slices.SortedFunc(maps.Keys(t.hosts), compareIP) {
-			h := t.hosts[ip]
+		for _, ip := range slices.SortedFunc(maps.Keys(t.hosts.values), compareIP) {
+			h := t.hosts.values[ip]
 			sent, received := h.bad+h.good, h.peerBad+h.peerGood
 			if sent < s.t.OffloadPackets || float64(h.bad) < s.t.OffloadShare*float64(sent) || float64(h.peerBad) >= s.t.OffloadShare*float64(received) && received > 0 {
 				continue
@@ -140,14 +142,19 @@ var ChecksumOffload = &Kind{
 
 func compareIP(a, b segment.IP) int { return slices.Compare(a[:], b[:]) }
 
+func compareServices(a, b service) int {
+	return cmp.Or(compareIP(a.holder, b.holder), a.server.Compare(b.server))
+}
+
 var checksumBad = &Kind{
 	Slug: "checksum-bad", Family: CaptureQuality, Severity: Note, Since: "0.1", cause: explains,
 	Reference: "RFC 9293 MUST-2, MUST-3",
 	Summary:   "A segment was damaged on the way.",
 	Explanation: "Its checksum is wrong while the sender's others are right, so its receiver drops it and it must be sent again. Now and then this happens on any network; " +
 		"more often, look for a bad cable, card or memory on the path (error counters of the switch ports).",
+	when: fact(tracker.FactBadChecksum),
 	judge: func(c *conn) []Finding {
-		var out []Finding
+		out := c.none()
 		for _, r := range both {
 			e, fs := c.end(r), c.by(r, tracker.FactBadChecksum)
 			if len(fs) == 0 || e.ChecksumGood <= e.ChecksumBad || e.MissingBytes > 0 || fs[0].Packet == e.Last.Packet {
@@ -166,11 +173,13 @@ var SnaplenTruncated = &Kind{
 	Summary:   "The capture cut off part of the TCP headers.",
 	Explanation: "Options beyond the cut are unknown: windows may be scaled and timestamps present without our knowing it, so window and reuse checks are weaker. Payload is not needed. " +
 		"Capture at least 128 bytes of each packet (tcpdump -s 128), more with tunnels.",
+	when: cutHeaders,
 	judge: func(c *conn) []Finding {
-		var out []Finding
+		out := c.none()
 		for _, r := range both {
 			if n := c.end(r).TruncatedPackets; n > 0 {
-				out = append(out, c.about(r, c.end(r).First.At, []tracker.Mark{c.end(r).First}, High, "the TCP options of %s of the %s were cut", count(n, "segment"), r))
+				t := c.phrase().str("the TCP options of ").count(n, "segment").str(" of the ").str(r.String()).str(" were cut")
+				out = append(out, c.said(r, c.end(r).First.At, []tracker.Mark{c.end(r).First}, High, t))
 			}
 		}
 		return out
@@ -210,11 +219,12 @@ var TableEvicted = &Kind{
 	Summary:   "One of our own limits was reached, and something was forgotten early.",
 	Explanation: "Not the network's doing. A connection that left the full table of open connections is counted again, as a midstream one, when it goes on; where byte ranges of a " +
 		"connection did not fit, findings about it are less sure. Raise the limit if memory allows, or filter the capture.",
+	when: evicted,
 	judge: func(c *conn) []Finding {
 		if c.EndReason != tracker.EndEvicted {
 			return nil
 		}
-		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, "record closed after %s%s", ref(c.Last), timed(", %s after its first", c.First, c.Last))}
+		return c.one(c.whole(c.Last.At, []tracker.Mark{c.Last}, "record closed after %s%s", ref(c.Last), timed(", %s after its first", c.First, c.Last)))
 	},
 	trace: func(t *trace, s source) []Finding {
 		var parts []string
@@ -243,6 +253,7 @@ var midstream = &Kind{
 	Summary:   "The start of the connection was not captured.",
 	Explanation: "It was open before the capture began, or its handshake is among what the capture lost. Who is client is concluded from the evidence named, and window scaling is unknown. " +
 		"Nothing is wrong with the connection.",
+	when: openedBefore,
 	judge: func(c *conn) []Finding {
 		if c.Open != tracker.OpenMidstream {
 			return nil
@@ -253,11 +264,12 @@ var midstream = &Kind{
 			}
 			break
 		}
-		return []Finding{c.whole(c.First.At, []tracker.Mark{c.First}, "the first segment seen (%s) is not a SYN; client and server told apart by %s", ref(c.First), evidenceOf[c.DirectionBy])}
+		t := c.phrase().str("the first segment seen (").ref(c.First).str(") is not a SYN; client and server told apart by ").str(evidenceOf[c.DirectionBy])
+		return c.one(ofAll(c.said(tracker.Client, c.First.At, []tracker.Mark{c.First}, High, t)))
 	},
 }
 
-var evidenceOf = map[tracker.DirectionEvidence]string{
+var evidenceOf = [...]string{
 	tracker.DirectionBySyn:         "a SYN",
 	tracker.DirectionBySynAck:      "the SYN-ACK",
 	tracker.DirectionByPort:        "the ports",
@@ -269,24 +281,24 @@ var openAtEOF = &Kind{
 	Reference:   "RFC 9293 3.3.2 (a connection ends in CLOSED)",
 	Summary:     "The capture ended before the connection did.",
 	Explanation: "How it ended is not known, and that it did not end means nothing. To see the end, capture for longer.",
+	when:        openAtEnd,
 	judge: func(c *conn) []Finding {
 		if c.Close != tracker.CloseOpenAtEnd || c.EndReason != tracker.EndOfCapture {
 			return nil
 		}
-		when := ""
+		t := c.phrase().str("last segment (").ref(c.Last).str(")")
 		switch rest := c.since(c.Last); {
 		case rest > 0:
-			when = " " + span(rest) + " before the end of the capture"
+			t.str(" ").span(rest).str(" before the end of the capture")
 		case c.TraceEnd == c.Last.At:
-			when = " at the end of the capture"
+			t.str(" at the end of the capture")
 		}
-		states := ""
 		for _, r := range both {
 			if s := c.end(r).State; s != tracker.Unknown {
-				states += fmt.Sprintf(", %s %s", r, s)
+				t.str(", ").str(r.String()).str(" ").str(s.String())
 			}
 		}
-		return []Finding{c.whole(c.Last.At, []tracker.Mark{c.Last}, "last segment (%s)%s%s", ref(c.Last), when, states)}
+		return c.one(ofAll(c.said(tracker.Client, c.Last.At, []tracker.Mark{c.Last}, High, t)))
 	},
 }
 
@@ -298,11 +310,8 @@ func oneFinding(format string, args ...any) []Finding {
 // leaking reports each holder of at least limit forgotten connections at one time.
 func (t *trace) leaking(limit int) []Finding {
 	var out []Finding
-	keys := slices.SortedFunc(maps.Keys(t.leaks), func(a, b service) int {
-		return cmp.Or(compareIP(a.holder, b.holder), a.server.Compare(b.server))
-	})
-	for _, key := range keys {
-		s := t.leaks[key]
+	for _, key := range slices.SortedFunc(maps.Keys(t.leaks.values), compareServices) {
+		s := t.leaks.values[key]
 		most := s.most()
 		if most < limit {
 			continue

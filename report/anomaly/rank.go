@@ -33,9 +33,11 @@ func (k *Kind) teardown() bool {
 // rank drops the findings that a more specific one replaces, orders the rest, root
 // cause first, and marks the others as details.
 func rank(fs []Finding) []Finding {
-	fs = slices.DeleteFunc(fs, func(f Finding) bool {
-		return slices.ContainsFunc(fs, func(o Finding) bool { return slices.Contains(o.Kind.replaces, f.Kind) })
-	})
+	if len(fs) > 1 {
+		fs = slices.DeleteFunc(fs, func(f Finding) bool {
+			return slices.ContainsFunc(fs, func(o Finding) bool { return slices.Contains(o.Kind.replaces, f.Kind) })
+		})
+	}
 	slices.SortStableFunc(fs, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(a.Kind.cause, b.Kind.cause),
@@ -63,9 +65,8 @@ func (c *conn) limit(f *Finding) {
 	if f.Kind.cause == aboutCapture {
 		return
 	}
-	_, oneWay := c.oneWay()
 	switch {
-	case f.Kind.teardown() && (oneWay || c.lostAtEnd()):
+	case f.Kind.teardown() && (c.half || c.lostAtEnd()):
 		f.Confidence = Low
 	case c.inexact(f):
 		f.Confidence = Low

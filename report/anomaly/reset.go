@@ -19,6 +19,7 @@ var rstAbort = &Kind{
 	Explanation: "Whoever sent it aborted: the application asked for it, its kernel ran out of something, or a box in between did it in its name. None of the " +
 		"more specific shapes fits. Who and when are in the evidence; compare the RST's TTL with the sender's other packets, and look at that side's log at " +
 		"that moment.",
+	when: fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		f := c.abort()
 		if g := c.closing; g != nil && g.Role == tracker.Server && g.Reset.Sender == tracker.SynRcvd && c.Handshake.SynAckRetries == 0 && !c.Handshake.Ack.Seen() {
@@ -31,8 +32,8 @@ var rstAbort = &Kind{
 		if f.Reset.Sender != tracker.Unknown {
 			state = ", out of " + f.Reset.Sender.String()
 		}
-		return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, High, "RST of the %s (%s) %s%s: %s",
-			f.Role, ref(f.Mark), stage(f.Reset.Phase), state, behind(f.Reset.Form))}
+		return c.one(c.about(f.Role, f.At, []tracker.Mark{f.Mark}, High, "RST of the %s (%s) %s%s: %s",
+			f.Role, ref(f.Mark), stage(f.Reset.Phase), state, behind(f.Reset.Form)))
 	},
 }
 
@@ -45,6 +46,7 @@ var rstUnreadData = &Kind{
 		"the rest or shut down and linger before closing. That the data was unread is a conclusion from the timing, not visible in the packets: a server that sends its answer and aborts at " +
 		"once (SO_LINGER 0) looks the same, and destroys it the same way.",
 	replaces: []*Kind{rstAbort, rstLinger0},
+	when:     fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		f := c.abort()
 		if f == nil || f.Reset.Form != tracker.FormActive || !c.noFin(f.Mark) || f.Reset.SinceData < 0 || time.Duration(f.Reset.SinceData) > c.t.UnreadWithin {
@@ -54,8 +56,8 @@ var rstUnreadData = &Kind{
 		if why == "" {
 			return nil
 		}
-		return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Cause, f.Mark}, Medium, "RST (%s) %s data of the %s (%s)%s",
-			ref(f.Mark), after(time.Duration(f.Reset.SinceData)), f.Role.Peer(), ref(f.Cause), why)}
+		return c.one(c.about(f.Role, f.At, []tracker.Mark{f.Cause, f.Mark}, Medium, "RST (%s) %s data of the %s (%s)%s",
+			ref(f.Mark), after(time.Duration(f.Reset.SinceData)), f.Role.Peer(), ref(f.Cause), why))
 	},
 }
 
@@ -89,6 +91,7 @@ var rstLateData = &Kind{
 		"received but not yet read. Usually the closer's timeout or size limit is too small for its peer, or it does not read the request to its end before " +
 		"closing. If the data was sent within a round trip of the FIN the two merely crossed, and it counts less.",
 	replaces: []*Kind{rstAbort, rstAfterOwnFin, rstAfterClose, halfCloseData, rstNoSocket},
+	when:     fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		f := c.abort()
 		if f == nil || !c.finBefore(f.Role, f.Mark) {
@@ -123,7 +126,7 @@ var rstLateData = &Kind{
 			out.Severity = Warn
 			out.Evidence += ", within the round trip of " + span(c.rtt())
 		}
-		return []Finding{out}
+		return c.one(out)
 	},
 }
 
@@ -134,13 +137,14 @@ var rstLinger0 = &Kind{
 	Explanation: "All data had been acknowledged both ways and no FIN was sent: the application closes with SO_LINGER 0, as load tools, health checks and some pools do to " +
 		"avoid TIME_WAIT. Nothing was lost on the wire, but the peer's application sees an error instead of an end. A crash with empty queues looks the same.",
 	replaces: []*Kind{rstAbort},
+	when:     fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		f := c.abort()
 		if f == nil || f.Reset.Form != tracker.FormActive || f.Reset.Class != tracker.ResetExact || !c.noFin(f.Mark) || f.Reset.Unacked != 0 || f.Reset.PeerUnacked != 0 {
 			return nil
 		}
-		return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, High, "RST (%s) %s; all data was acknowledged both ways, and no FIN was sent",
-			ref(f.Mark), stage(f.Reset.Phase))}
+		return c.one(c.about(f.Role, f.At, []tracker.Mark{f.Mark}, High, "RST (%s) %s; all data was acknowledged both ways, and no FIN was sent",
+			ref(f.Mark), stage(f.Reset.Phase)))
 	},
 }
 
@@ -151,14 +155,15 @@ var rstInsteadOfFinAck = &Kind{
 	Explanation: "The peer did not close in turn but aborted: browsers and load balancers do so with connections they no longer need, and a kernel does when its socket " +
 		"is closed with unread data or no longer exists. Harmless if the closer had got everything it asked for; otherwise look at what the resetting side logged.",
 	replaces: []*Kind{rstAbort, rstLinger0, rstNoSocket},
+	when:     fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		f := c.abort()
 		if f == nil || c.finBefore(f.Role, f.Mark) || !c.finBefore(f.Role.Peer(), f.Mark) {
 			return nil
 		}
 		fin := c.end(f.Role.Peer()).FinSent
-		return []Finding{c.about(f.Role, f.At, []tracker.Mark{fin, f.Mark}, High, "RST (%s)%s after the %s's FIN (%s), and no FIN of its own: %s",
-			ref(f.Mark), timed(" %s", fin, f.Mark), f.Role.Peer(), ref(fin), behind(f.Reset.Form))}
+		return c.one(c.about(f.Role, f.At, []tracker.Mark{fin, f.Mark}, High, "RST (%s)%s after the %s's FIN (%s), and no FIN of its own: %s",
+			ref(f.Mark), timed(" %s", fin, f.Mark), f.Role.Peer(), ref(fin), behind(f.Reset.Form)))
 	},
 }
 
@@ -169,6 +174,7 @@ var rstAfterOwnFin = &Kind{
 	Explanation: "It closed and soon lost patience, or its process ended: a policy of load balancers and mobile clients that saves TIME_WAIT. The peer's socket ends with " +
 		"an error instead of an end of file. Data of the peer that the capture missed would make it rst-late-data.",
 	replaces: []*Kind{rstAbort},
+	when:     fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		f := c.abort()
 		if f == nil || !c.finBefore(f.Role, f.Mark) || c.finBefore(f.Role.Peer(), f.Mark) {
@@ -180,8 +186,8 @@ var rstAfterOwnFin = &Kind{
 				return nil
 			}
 		}
-		return []Finding{c.about(f.Role, f.At, []tracker.Mark{fin, f.Mark}, High, "RST (%s)%s after its own FIN (%s), no data of the %s in between",
-			ref(f.Mark), timed(" %s", fin, f.Mark), ref(fin), f.Role.Peer())}
+		return c.one(c.about(f.Role, f.At, []tracker.Mark{fin, f.Mark}, High, "RST (%s)%s after its own FIN (%s), no data of the %s in between",
+			ref(f.Mark), timed(" %s", fin, f.Mark), ref(fin), f.Role.Peer()))
 	},
 }
 
@@ -191,6 +197,7 @@ var rstAfterClose = &Kind{
 	Summary:   "A RST after both sides had sent their FIN.",
 	Explanation: "Both directions had been closed already, so nothing is lost: impatient stacks, some phones and Windows end their side this way, and a late duplicate that " +
 		"meets no socket is answered so. Tools that look only for a RST count such connections as aborted.",
+	when: fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		for f := range c.all(tracker.FactRst) {
 			if c.bothFins(f.Mark) && f.Reset.Effect != tracker.EffectRefuted && !c.afterNewSyn(f.Mark) {
@@ -198,7 +205,7 @@ var rstAfterClose = &Kind{
 				if s := c.end(tracker.Server).FinSent; s.Packet > later.Packet {
 					later = s
 				}
-				return []Finding{c.about(f.Role, f.At, []tracker.Mark{later, f.Mark}, High, "RST (%s)%s after the second FIN (%s)", ref(f.Mark), timed(" %s", later, f.Mark), ref(later))}
+				return c.one(c.about(f.Role, f.At, []tracker.Mark{later, f.Mark}, High, "RST (%s)%s after the second FIN (%s)", ref(f.Mark), timed(" %s", later, f.Mark), ref(later)))
 			}
 		}
 		return nil
@@ -213,6 +220,7 @@ var rstNoSocket = &Kind{
 		"or a firewall that lost its table answers in the host's name. If the connection had been idle, compare the idle time with the timeouts of " +
 		"the boxes on the path; if many connections die at one moment, look for a failover.",
 	replaces: []*Kind{rstAbort},
+	when:     fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		f := c.abort()
 		if f == nil || f.Reset.Form != tracker.FormReply || !c.noFin(f.Mark) {
@@ -225,7 +233,7 @@ var rstNoSocket = &Kind{
 				conf = High
 			}
 		}
-		return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, conf, "RST (%s) %s: %s, and nobody had closed", ref(f.Mark), since, behind(f.Reset.Form))}
+		return c.one(c.about(f.Role, f.At, []tracker.Mark{f.Mark}, conf, "RST (%s) %s: %s, and nobody had closed", ref(f.Mark), since, behind(f.Reset.Form)))
 	},
 }
 
@@ -236,6 +244,7 @@ var rstRTOGiveUp = &Kind{
 	Explanation: "Its data was never acknowledged however often it was sent, and it gave up: the peer or the path had died long before the RST. Look at when the peer was last " +
 		"heard of, not at the RST. Applications shorten the wait with TCP_USER_TIMEOUT; Linux by default tries for about 15 minutes.",
 	replaces: []*Kind{rstAbort, rstLinger0, rstUnreadData, rstAfterOwnFin},
+	when:     fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		f := c.abort()
 		if f == nil || f.Reset.Form == tracker.FormReply {
@@ -245,8 +254,8 @@ var rstRTOGiveUp = &Kind{
 		if !ok {
 			return nil
 		}
-		return []Finding{c.about(f.Role, f.At, []tracker.Mark{s.first, s.last, f.Mark}, High, "%s, then a RST (%s); the %s was last heard of%s before it",
-			s, ref(f.Mark), f.Role.Peer(), timed(" %s", c.end(f.Role.Peer()).Last, f.Mark))}
+		return c.one(c.about(f.Role, f.At, []tracker.Mark{s.first, s.last, f.Mark}, High, "%s, then a RST (%s); the %s was last heard of%s before it",
+			s, ref(f.Mark), f.Role.Peer(), timed(" %s", c.end(f.Role.Peer()).Last, f.Mark)))
 	},
 }
 
@@ -256,6 +265,7 @@ var rstOutOfWindow = &Kind{
 	Summary:   "A RST outside the receiver's window, which had to be dropped.",
 	Explanation: "A stale RST, a box in between with the wrong sequence numbers, or a blind attack. A correct receiver takes no notice, and the connection goes on; many " +
 		"tools believe it anyway and report an abort that did not happen.",
+	when: fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		return c.facts(tracker.FactRst, func(f *tracker.Fact) bool {
 			class := f.Reset.Class == tracker.ResetBelow || f.Reset.Class == tracker.ResetAbove
@@ -272,8 +282,9 @@ var rstChallenged = &Kind{
 	Summary:   "A RST in the window but not exact was answered by a challenge ACK instead of believed.",
 	Explanation: "If the sender meant it, it answers the challenge with an exact RST: its first one was sent after data that was lost. If nothing follows, somebody else " +
 		"sent the RST and guessed the numbers. The connection is not affected by this one.",
+	when: fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
-		var out []Finding
+		out := c.none()
 		for f := range c.all(tracker.FactRst) {
 			if f.Reset.Effect != tracker.EffectChallenged || f.Reset.Receiver == tracker.SynSent {
 				continue
@@ -301,6 +312,7 @@ var rstNotEffective = &Kind{
 	Summary:   "A RST looked valid, but the connection went on.",
 	Explanation: "Either somebody else injected it and its receiver never got it, or it was lost or dropped between the capture point and its receiver. If its supposed sender " +
 		"went on as well, it did not send it: look for a filter or an intrusion prevention system between the two, and compare TTL and IP identification.",
+	when: fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		return c.facts(tracker.FactRst, func(f *tracker.Fact) bool {
 			again := lostOnTheWay(f) && c.closing != nil && c.closing.Role == f.Role // it was repeated, and told its receiver then
@@ -323,13 +335,14 @@ var rstInjectedSuspect = &Kind{
 		"system, or an attacker who guessed the numbers. Compare its TTL, IP identification and options with the sender's other packets, and look for the box " +
 		"on the path that has a reason.",
 	replaces: []*Kind{rstAbort, rstUnreadData, rstLateData, rstLinger0, rstInsteadOfFinAck, rstAfterOwnFin, rstNoSocket, rstRTOGiveUp},
+	when:     fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		f := c.abort()
 		if f == nil || !f.Reset.SenderGoesOn {
 			return nil
 		}
-		return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, Medium, "the RST of %s (%s) closed the %s, but the %s still sent ordinary segments afterwards",
-			ref(f.Mark), f.Reset.Class, f.Role.Peer(), f.Role)}
+		return c.one(c.about(f.Role, f.At, []tracker.Mark{f.Mark}, Medium, "the RST of %s (%s) closed the %s, but the %s still sent ordinary segments afterwards",
+			ref(f.Mark), f.Reset.Class, f.Role.Peer(), f.Role))
 	},
 }
 
@@ -339,8 +352,9 @@ var rstBurst = &Kind{
 	Summary:   "One side sent several RSTs in a row.",
 	Explanation: "A host without the connection answers every segment still under way with a RST of its own, so the number tells how much was in flight. " +
 		"RSTs at stepped sequence numbers instead of answers point to a box that wants to be sure to hit the window.",
+	when: fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
-		var out []Finding
+		out := c.none()
 		for _, r := range both {
 			if c.end(r).Rst < uint64(c.t.BurstResets) {
 				continue
@@ -371,6 +385,7 @@ var rstCrossing = &Kind{
 	Summary:   "Both sides aborted, neither in answer to the other.",
 	Explanation: "The two RSTs passed within a round trip, so each was sent before the other could arrive: usually one event that both noticed, such as the same timeout. " +
 		"Who came first at the capture point means nothing.",
+	when: fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		a := c.abort()
 		if a == nil || a.Reset.Form != tracker.FormActive {
@@ -378,8 +393,8 @@ var rstCrossing = &Kind{
 		}
 		for _, f := range c.by(a.Role.Peer(), tracker.FactRst) {
 			if f.Packet > a.Packet && f.Reset.Form == tracker.FormActive && between(a.Mark, f.Mark) <= c.rtt() {
-				return []Finding{c.whole(a.At, []tracker.Mark{a.Mark, f.Mark}, "the RSTs of %s and %s passed%s, within the round trip of %s",
-					ref(a.Mark), ref(f.Mark), apart(a.Mark, f.Mark), span(c.rtt()))}
+				return c.one(c.whole(a.At, []tracker.Mark{a.Mark, f.Mark}, "the RSTs of %s and %s passed%s, within the round trip of %s",
+					ref(a.Mark), ref(f.Mark), apart(a.Mark, f.Mark), span(c.rtt())))
 			}
 		}
 		return nil
@@ -392,10 +407,11 @@ var rstStray = &Kind{
 	Summary:   "A RST of a connection that was never seen.",
 	Explanation: "An answer to a segment whose source address was forged (backscatter of a flood elsewhere), the late end of a connection from before the capture, or a host " +
 		"answering stray segments. One alone means nothing.",
+	when: fact(tracker.FactRst),
 	judge: func(c *conn) []Finding {
 		for f := range c.all(tracker.FactRst) {
 			if f.Packet == c.First.Packet {
-				return []Finding{c.about(f.Role, f.At, []tracker.Mark{f.Mark}, High, "the first segment seen of this connection is a RST (%s)", ref(f.Mark))}
+				return c.one(c.about(f.Role, f.At, []tracker.Mark{f.Mark}, High, "the first segment seen of this connection is a RST (%s)", ref(f.Mark)))
 			}
 			return nil
 		}

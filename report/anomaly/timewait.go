@@ -18,32 +18,34 @@ var TimeWaitHeld = &Kind{
 	Explanation: "Normal: whoever closes first keeps the port pair for two maximum segment lifetimes (240 s by the RFC, 60 s on Linux), so that late segments cannot disturb a " +
 		"new connection. It becomes a problem when one client opens more connections to one service than it has ports for in that time. The capture shows " +
 		"what the protocol asks for; a host may drop the entry early.",
+	when: holdsTimeWait,
 	judge: func(c *conn) []Finding {
-		var out []Finding
+		out := c.none()
 		for _, r := range both {
 			tw := &c.end(r).TimeWait
 			if !tw.Held {
 				continue
 			}
-			held, certain := "", High
-			if d := time.Duration(tw.Until - tw.Since.At); tw.Since.Seen() && d > 0 {
-				held = ", for " + span(d)
-			}
+			certain := High
 			if c.assumed(r) {
 				certain = Medium
 			}
-			var end string
+			t := c.phrase().str("the ").str(r.String()).str(" holds it from ").ref(tw.Since).str(" on")
+			if d := time.Duration(tw.Until - tw.Since.At); tw.Since.Seen() && d > 0 {
+				t.str(", for ").span(d)
+			}
+			t.str(", ")
 			switch tw.EndedBy {
 			case tracker.TimeWaitExpiry:
-				end = "until its time was over"
+				t.str("until its time was over")
 			case tracker.TimeWaitReuse:
-				end = "until a new connection took the port"
+				t.str("until a new connection took the port")
 			case tracker.TimeWaitReset:
-				end = "until a RST"
+				t.str("until a RST")
 			case tracker.TimeWaitCaptureEnd:
-				end = "by its profile, beyond the end of the capture"
+				t.str("by its profile, beyond the end of the capture")
 			}
-			out = append(out, c.about(r, tw.Since.At, []tracker.Mark{tw.Since}, certain, "the %s holds it from %s on%s, %s", r, ref(tw.Since), held, end))
+			out = append(out, c.said(r, tw.Since.At, []tracker.Mark{tw.Since}, certain, t))
 		}
 		return out
 	},
@@ -62,6 +64,7 @@ var timeWaitRestarted = &Kind{
 	Summary:     "The FIN came again into TIME_WAIT and was acknowledged again.",
 	Explanation: "The last ACK was lost; this is what TIME_WAIT is for. The time starts over with it. Harmless unless it is frequent, which means loss on the way to the other side.",
 	replaces:    []*Kind{finRetransmitted},
+	when:        fact(tracker.FactTimeWaitRestarted),
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactTimeWaitRestarted, func(fs []*tracker.Fact) string {
 			tw := c.end(fs[0].Role).TimeWait.Since
@@ -80,6 +83,7 @@ var timeWaitReused = &Kind{
 	Summary:   "A new connection took the port pair while the old one was in TIME_WAIT, and was accepted.",
 	Explanation: "Allowed when the new initial sequence number or timestamp is beyond the old one. A sign of a client that opens many connections to one service: see whether it runs " +
 		"short of ports, and prefer connection reuse.",
+	when: fact(tracker.FactTimeWaitReused),
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactTimeWaitReused, func(fs []*tracker.Fact) string {
 			return "SYN accepted (" + ref(fs[0].Mark) + ")" + c.sinceClose(fs[0].Mark)
@@ -103,6 +107,7 @@ var timeWaitReuseRefused = &Kind{
 		"connection, the client resets that and retries, a second or more later. Typical for clients behind one NAT address, load balancers that mix clients, and " +
 		"clients without timestamps. Enable timestamps, or have the client's side close first.",
 	replaces: []*Kind{halfOpenRecovery, synRetransmitted, challengeAck},
+	when:     fact(tracker.FactTimeWaitRefused),
 	judge: func(c *conn) []Finding {
 		return c.each(tracker.FactTimeWaitRefused, func(fs []*tracker.Fact) string {
 			return fmt.Sprintf("the SYN was answered by a plain ACK of the old connection, as %s shows%s", ref(fs[0].Mark), c.sinceClose(fs[0].Mark))
@@ -117,6 +122,7 @@ var timeWaitAssassinated = &Kind{
 	Explanation: "Usually an old duplicate was answered by an ACK out of TIME_WAIT, which its sender, closed already, answered by a RST. From then on a late segment can disturb a new " +
 		"connection on the same ports. Harmless unless the ports are reused at once.",
 	replaces: []*Kind{rstAfterClose},
+	when:     fact(tracker.FactTimeWaitReset),
 	judge: func(c *conn) []Finding {
 		for f := range c.all(tracker.FactTimeWaitReset) {
 			tw := c.end(f.Role).TimeWait.Since
@@ -126,8 +132,8 @@ var timeWaitAssassinated = &Kind{
 			if c.ownReset(f) || c.newSyn(tw) || !c.stirred(tw, f.Mark) {
 				return nil // rst-after-close; tw-reuse-refused; rst-after-close
 			}
-			return []Finding{c.about(f.Role, f.At, []tracker.Mark{tw, f.Mark}, High, "RST (%s) of the %s %s after TIME_WAIT began (%s)",
-				ref(f.Mark), f.Role.Peer(), span(between(tw, f.Mark)), ref(tw))}
+			return c.one(c.about(f.Role, f.At, []tracker.Mark{tw, f.Mark}, High, "RST (%s) of the %s %s after TIME_WAIT began (%s)",
+				ref(f.Mark), f.Role.Peer(), span(between(tw, f.Mark)), ref(tw)))
 		}
 		return nil
 	},

@@ -2,6 +2,7 @@ package anomaly
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 
 	"github.com/tcplife/tcplife/internal/segment"
@@ -32,13 +33,18 @@ type source struct {
 type trace struct {
 	twoWay, oneWay  uint64 // connections with segments of both sides, or of one although both spoke
 	stream, missing uint64 // octets captured, and octets acknowledged but never captured
-	hosts           map[segment.IP]*checksums
-	leaks           map[service]*suspects
-	overflow        uint64 // hosts and services that did not fit
+	hosts           keyed[segment.IP, checksums]
+	leaks           keyed[service, suspects]
+	overflow        uint64 // connections of hosts and services that did not fit
+}
+
+func newTrace() trace {
+	return trace{hosts: newKeyed[segment.IP, checksums](compareIP), leaks: newKeyed[service, suspects](compareServices)}
 }
 
 // checksums are one host's, over its connections that have a bad one.
 type checksums struct {
+	connections       uint64
 	bad, good         uint64 // sent by it
 	peerBad, peerGood uint64 // received from its peers
 }
@@ -89,40 +95,49 @@ func (s *suspects) most() int {
 }
 
 // Judge applies the catalogue to connections and gathers what is judged over the
-// whole trace. It is for one goroutine.
+// whole trace. It is for one goroutine; several that shared the connections are
+// merged before Finish.
 type Judge struct {
 	thresholds Thresholds
 	trace      trace
+	conn       conn
 }
 
 // New returns a Judge with the given thresholds.
 func New(t Thresholds) *Judge {
-	return &Judge{thresholds: t, trace: trace{hosts: map[segment.IP]*checksums{}, leaks: map[service]*suspects{}}}
+	j := &Judge{thresholds: t, trace: newTrace()}
+	j.conn.t = &j.thresholds
+	return j
 }
 
 // Connection returns the findings of one connection, root cause first, and counts
-// it for the trace.
-func (j *Judge) Connection(c *tracker.Connection) []Finding {
-	v := newConn(c, &j.thresholds)
-	var fs []Finding
-	for _, k := range catalogue {
-		if k.judge == nil || k.Withdrawn {
-			continue
-		}
-		for _, f := range k.judge(&v) {
-			f.Kind = k
-			f.Severity = max(f.Severity, k.Severity)
-			v.limit(&f)
-			fs = append(fs, f)
+// it for the trace. The findings, with their packets and evidence, are valid until
+// the next connection is judged: see Finding.Clone.
+func (j *Judge) Connection(r *tracker.Connection) []Finding {
+	c := &j.conn
+	c.look(r)
+	for half, set := range c.traits.asked() {
+		for ; set != 0; set &= set - 1 {
+			k := catalogue[64*half+bits.TrailingZeros64(set)]
+			fs := k.judge(c)
+			for i := range fs {
+				f := &fs[i]
+				f.Kind = k
+				f.Severity = max(f.Severity, k.Severity)
+				c.limit(f)
+				c.found = append(c.found, *f)
+			}
 		}
 	}
-	fs = rank(fs)
-	j.trace.count(&v, fs, j.thresholds.MaxKeys)
-	return fs
+	c.found = rank(c.found)
+	j.trace.count(c, c.found, j.thresholds.MaxKeys)
+	return c.found
 }
 
 // Finish returns the findings about the trace: the capture's quality first.
 func (j *Judge) Finish(sum tracker.Summary, capture Capture) []Finding {
+	j.trace.trimHosts(j.thresholds.MaxKeys, j.thresholds.MaxKeys)
+	j.trace.trimLeaks(j.thresholds.MaxKeys, j.thresholds.MaxKeys)
 	var fs []Finding
 	s := source{sum: sum, cap: capture, t: &j.thresholds}
 	for _, k := range catalogue {
@@ -144,8 +159,8 @@ func (j *Judge) Finish(sum tracker.Summary, capture Capture) []Finding {
 	return fs
 }
 
-// Merge adds what another Judge gathered. The result is the same whatever the
-// order of merging, as long as MaxKeys is not reached.
+// Merge adds what another Judge gathered. The findings about the trace are the same
+// however the connections were shared among judges.
 func (j *Judge) Merge(other *Judge) {
 	t, o := &j.trace, &other.trace
 	t.twoWay += o.twoWay
@@ -153,30 +168,29 @@ func (j *Judge) Merge(other *Judge) {
 	t.stream += o.stream
 	t.missing += o.missing
 	t.overflow += o.overflow
-	for ip, c := range o.hosts {
+	for ip, c := range o.hosts.values {
 		t.host(ip, *c, j.thresholds.MaxKeys)
 	}
-	for key, s := range o.leaks {
+	for key, s := range o.leaks.values {
 		t.leak(key, s.total, j.thresholds.MaxKeys, s.kept...)
 	}
 }
 
 // count adds one connection to the aggregates.
 func (t *trace) count(c *conn, fs []Finding, maxKeys int) {
-	_, oneWay := c.oneWay()
-	if oneWay {
+	if c.half {
 		t.oneWay++
 	} else if c.end(tracker.Client).Packets > 0 && c.end(tracker.Server).Packets > 0 {
 		t.twoWay++
 	}
 	for _, r := range both {
 		e, p := c.end(r), c.end(r.Peer())
-		if !oneWay { // its unseen half is no loss of the capture
+		if !c.half { // its unseen half is no loss of the capture
 			t.stream += e.StreamBytes
 			t.missing += e.MissingBytes
 		}
 		if e.ChecksumBad > 0 {
-			t.host(c.End(r).IP, checksums{e.ChecksumBad, e.ChecksumGood, p.ChecksumBad, p.ChecksumGood}, maxKeys)
+			t.host(c.End(r).IP, checksums{1, e.ChecksumBad, e.ChecksumGood, p.ChecksumBad, p.ChecksumGood}, maxKeys)
 		}
 	}
 	for i := range fs {
@@ -189,30 +203,34 @@ func (t *trace) count(c *conn, fs []Finding, maxKeys int) {
 }
 
 func (t *trace) host(ip segment.IP, add checksums, maxKeys int) {
-	c := t.hosts[ip]
+	c := t.hosts.at(ip)
 	if c == nil {
-		if len(t.hosts) >= maxKeys {
-			t.overflow++
-			return
-		}
-		c = new(checksums)
-		t.hosts[ip] = c
+		t.overflow += add.connections
+		return
 	}
+	c.connections += add.connections
 	c.bad += add.bad
 	c.good += add.good
 	c.peerBad += add.peerBad
 	c.peerGood += add.peerGood
+	t.trimHosts(maxKeys, 2*maxKeys)
 }
 
 func (t *trace) leak(key service, total, maxKeys int, more ...suspect) {
-	s := t.leaks[key]
+	s := t.leaks.at(key)
 	if s == nil {
-		if len(t.leaks) >= maxKeys {
-			t.overflow++
-			return
-		}
-		s = new(suspects)
-		t.leaks[key] = s
+		t.overflow += uint64(total)
+		return
 	}
 	s.add(total, more...)
+	t.trimLeaks(maxKeys, 2*maxKeys)
+}
+
+// trimHosts and trimLeaks give up the last keys of more than slack.
+func (t *trace) trimHosts(maxKeys, slack int) {
+	t.hosts.trim(maxKeys, slack, func(c *checksums) { t.overflow += c.connections })
+}
+
+func (t *trace) trimLeaks(maxKeys, slack int) {
+	t.leaks.trim(maxKeys, slack, func(s *suspects) { t.overflow += uint64(s.total) })
 }
