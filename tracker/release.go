@@ -119,7 +119,7 @@ func (t *Tracker) gone(p *plainConn, r ref, reason EndReason, at int64) {
 
 // flushStep is how many connections one call of Flush lets go: few
 // enough that their records never stand in memory all at once.
-const flushStep = 4096
+const flushStep = 1024
 
 // Flush ends the trace: every connection that is left becomes a record, some with
 // each call. Take those, and call again until it returns true.

@@ -12,6 +12,13 @@ import (
 // inFlight is how many batches there are: enough that nobody waits for the slowest at every step.
 const inFlight = 16
 
+const (
+	// pieceAt is how much text a part collects before it hands it on, and harvests how many such pieces wait for the
+	// writer: thousands of connections may end at once.
+	pieceAt  = 256 << 10
+	harvests = 4
+)
+
 // round is a batch on its way: every part takes its own segments from it, and learns how far the trace has come.
 type round struct {
 	batch
@@ -26,7 +33,7 @@ type round struct {
 type harvest struct {
 	text    []byte
 	records []ending
-	more    bool // the round has more: the trace ends with it
+	more    bool // the round has more
 }
 
 // ending is where a record's text ends, and its place in the order.
@@ -55,8 +62,8 @@ func share(ctx context.Context, src Source, parts []Part, out io.Writer) error {
 	}
 	for range parts {
 		s.rounds = append(s.rounds, make(chan *round, inFlight))
-		s.crop = append(s.crop, make(chan *harvest, inFlight))
-		s.spent = append(s.spent, make(chan *harvest, 2*inFlight))
+		s.crop = append(s.crop, make(chan *harvest, harvests))
+		s.spent = append(s.spent, make(chan *harvest, harvests+2))
 	}
 	var all sync.WaitGroup
 	all.Go(func() { s.read(ctx, src) })
@@ -151,23 +158,40 @@ func (r *round) observe(t *tracker.Tracker, part int) {
 	}
 }
 
-// deliver hands on what is complete. It is false when nobody wants it.
+// deliver hands on what is complete, in pieces if it is much. It is false when nobody wants it.
 func (s *sharing) deliver(part int, more bool) bool {
 	p := &s.parts[part]
-	var h *harvest
-	select {
-	case h = <-s.spent[part]:
-	default:
-		h = new(harvest)
-	}
-	h.text, h.records, h.more = h.text[:0], h.records[:0], more
+	h := s.emptied(part)
 	for order, c := range p.Tracker.Take() {
+		if len(h.text) >= pieceAt {
+			h.more = true
+			if !s.send(part, h) {
+				return false
+			}
+			h = s.emptied(part)
+		}
 		before := len(h.text)
 		h.text = p.Record(h.text, c)
 		if len(h.text) > before {
 			h.records = append(h.records, ending{order, len(h.text)})
 		}
 	}
+	h.more = more
+	return s.send(part, h)
+}
+
+// emptied is an empty harvest.
+func (s *sharing) emptied(part int) *harvest {
+	select {
+	case h := <-s.spent[part]:
+		h.text, h.records = h.text[:0], h.records[:0]
+		return h
+	default:
+		return new(harvest)
+	}
+}
+
+func (s *sharing) send(part int, h *harvest) bool {
 	select {
 	case s.crop[part] <- h:
 		return true
