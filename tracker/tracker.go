@@ -43,11 +43,11 @@ type Tracker struct {
 	out      Connection
 	spare    connection
 	scratch  scratch
-	touched  uint16 // what touch read, so that the compiler lets it read
+	touched  uint32 // what touch read
 }
 
 // touchAhead is how many connections are brought into the cache at a time.
-const touchAhead = 128
+const touchAhead = 32
 
 // New returns an empty tracker.
 func New(cfg Config) *Tracker {
@@ -60,12 +60,16 @@ func (t *Tracker) Observe(s *segment.Segment) Verdict { return t.observe(s, Hash
 // ObserveThese replays those segments of a batch that picks names, in its order. hashes are those of the flows of the
 // whole batch. Each segment's time passes with it (see Advance).
 func (t *Tracker) ObserveThese(batch []segment.Segment, hashes []uint64, picks []uint16) {
-	t.touch(hashes, picks)
-	for _, i := range picks {
-		s := &batch[i]
-		t.observe(s, hashes[i])
-		// With each segment, not once a batch: where batches end must not show in a record.
-		t.Advance(s.Time)
+	for len(picks) > 0 {
+		n := min(len(picks), touchAhead)
+		t.touch(hashes, picks[:n])
+		for _, i := range picks[:n] {
+			s := &batch[i]
+			t.observe(s, hashes[i])
+			// With each segment, not once a batch: where batches end must not show in a record.
+			t.Advance(s.Time)
+		}
+		picks = picks[n:]
 	}
 }
 
@@ -175,36 +179,34 @@ func (t *Tracker) latest(hash uint64, f *segment.Flow) *connection {
 	return nil
 }
 
-// touch brings the slots and then the connections of a batch into the cache, all misses under way together, before
+// touch brings the slots and then the connections of some segments into the cache, all misses under way together, before
 // the first is needed: with a million connections open that halves the time (BenchmarkManyConnections).
 func (t *Tracker) touch(hashes []uint64, picks []uint16) {
 	mask := t.table.mask()
 	var refs [touchAhead]ref
-	for len(picks) > 0 {
-		n := min(len(picks), touchAhead)
-		for _, i := range picks[:n] {
-			t.touched += uint16(t.table.slots[uint32(hashes[i])&mask].hash)
-		}
-		for k, i := range picks[:n] {
-			refs[k] = t.table.likely(uint32(hashes[i]))
-		}
-		for _, r := range refs[:n] {
-			switch place := r.place(); r.form() {
-			case lone:
-				t.touched += t.embryos.slab.at(place).flow.B.Port
-			case plain:
-				p := t.plains.at(place)
-				t.touched += p.flow.B.Port + p.ends[0].window + p.ends[1].window + p.vlan
-			case settled:
-				t.touched += t.settleds.at(place).flow.B.Port
-			case full:
-				c := t.fulls[place]
-				t.touched += c.flow.B.Port + uint16(c.ends[0].sndNxt) + uint16(c.ends[1].sndNxt) + c.ends[0].stats.MSS + c.ends[1].stats.MSS
-			case nowhere:
-			}
-		}
-		picks = picks[n:]
+	read := uint32(0) // so that the compiler lets it read
+	for _, i := range picks {
+		read += t.table.slots[uint32(hashes[i])&mask].hash
 	}
+	for k, i := range picks {
+		refs[k] = t.table.likely(uint32(hashes[i]))
+	}
+	for _, r := range refs[:len(picks)] {
+		switch place := r.place(); r.form() {
+		case lone:
+			read += t.embryos.slab.at(place).seq
+		case plain:
+			p := t.plains.at(place)
+			read += p.firstAt[0] + p.ends[0].packets + p.ends[1].isn + p.latest
+		case settled:
+			read += t.settleds.at(place).firstAt[0]
+		case full:
+			c := t.fulls[place]
+			read += uint32(c.first.Packet) + uint32(c.ends[0].sndNxt) + uint32(c.ends[1].sndNxt) + c.ends[0].stats.ISN + c.ends[1].stats.ISN
+		case nowhere:
+		}
+	}
+	t.touched = read
 }
 
 // open makes a new incarnation the latest of its 4-tuple.
