@@ -78,10 +78,15 @@ func (t *Tracker) ordinary(c *connection, s *segment.Segment, x, y *endpoint) No
 	c.goesOn(t, &r, s, x)
 	note := c.carry(t, s, &r, x, y)
 	if s.Flags.Has(segment.ACK) {
-		c.onHandshakeAck(s, &r, x, y)
+		if !c.openingOver {
+			c.onHandshakeAck(s, &r, x, y)
+		}
 		note |= c.acknowledge(t, s, &r, x, y)
 	}
-	c.confirmOpen(s, &r, x, y)
+	if !c.openingOver {
+		c.confirmOpen(s, &r, x, y)
+		c.openingOver = x.opened() && y.opened()
+	}
 	if s.Flags.Has(segment.FIN) {
 		c.onFin(t, s, &r, x, y)
 	}

@@ -17,6 +17,10 @@ type connection struct {
 	ends [2]endpoint // by segment.Direction: ends[AtoB] is flow.A
 
 	factsDropped int
+	// openingOver: no ordinary segment tells more of the opening.
+	openingOver bool
+	// calm: nothing but a SYN, FIN or RST can change when the record leaves.
+	calm bool
 
 	deadline int64 // when the record can leave; 0 = it must wait for more
 	queuedAt int64 // its entry among the deadlines, 0 = none

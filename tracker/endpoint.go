@@ -15,70 +15,68 @@ type WindowBytes int64
 const unscaledWindow WindowBytes = 65535 << 14
 
 // endpoint is one end of a live connection. Positions are 64-bit and count from
-// the initial sequence number: SYN is octet 0, data begin at 1.
+// the initial sequence number: SYN is octet 0, data begin at 1. What each segment needs stands in front,
+// stats and all: it is a third of the whole, and what it costs is mostly to get it from memory.
 type endpoint struct {
 	base  seq.Num // the sequence number of position 0, if based
 	based bool
 	// isnKnown: base is the ISN, from a SYN or from the ACK of one.
-	isnKnown bool
+	isnKnown  bool
+	acked     bool // it sent an ACK: rcvNxt is valid
+	offloaded bool // its network card fills in the checksums, see doubtful
+	hasJump   bool // jump is valid
+	tsSeen    bool
+	tsLast    uint32 // the latest TSval it sent
+	sndNxt    int64  // end of the highest octet it sent and that was believed, or that the peer proved
+	sndUna    int64  // highest acknowledgement by the peer; sndUna <= sndNxt
+	stream    reassembly.Assembler
 
-	sndNxt int64 // end of the highest octet it sent and that was believed, or that the peer proved
-	sndUna int64 // highest acknowledgement by the peer; sndUna <= sndNxt
-	stream reassembly.Assembler
-
-	acked    bool  // it sent an ACK: rcvNxt is valid
-	rcvNxt   int64 // highest acknowledgement it sent, in the peer's positions: its own claim of RCV.NXT
-	rcvNxtAt Mark  // the segment that first claimed it
-	aheadAt  Mark  // the segment with ahead
-	ahead    int64 // an acknowledgement beyond all that was seen of the peer, not repeated yet; 0 = none
-
-	wnd, maxWnd WindowBytes // last and largest window it advertised
-	closedAt    Mark        // when its window closed, while it is closed
-
+	rcvNxt    int64       // highest acknowledgement it sent, in the peer's positions: its own claim of RCV.NXT
+	rcvNxtAt  Mark        // the segment that first claimed it
+	wnd       WindowBytes // the last window it advertised
+	maxWnd    WindowBytes // and the largest
+	closedAt  Mark        // when its window closed, while it is closed
+	ahead     int64       // an acknowledgement beyond all that was seen of the peer, not repeated yet; 0 = none
+	dataEnd   int64       // end of the highest payload octet captured
+	finEnd    int64       // position after its FIN; 0 = none seen
+	*teardown             // nil until a FIN, a RST or a new incarnation passes
 	// doubtful are octets in segments with bad checksums, taken as not received until the peer
 	// acknowledges them: then its network card is to blame, and offloaded is set.
-	doubtful  *doubts
-	offloaded bool
-	badFin    Mark  // a FIN among them
-	badFinEnd int64 // and the position after it
+	doubtful *doubts
 
-	dataEnd int64 // end of the highest payload octet captured
-	seenTo  int64 // how far its stream was known when the peer last acknowledged more than was captured; 0 = it never did
+	ackedBefore int64 // the acknowledgement it sent before rcvNxt
+	fresh       Mark  // its last segment that was not stale
+	turnaround  int64 // the least time from a segment of the peer to its answer, as the tap sees it; 0 = none seen
+	oldestAt    int64 // when the octet at sndUna was last sent
+	oldestGap   int64 // between its last two transmissions
+	oldestSent  int   // how often it was sent
+	probes      int   // keep-alives and window probes since the peer was last heard of
+	newDataAt   Mark  // last segment with octets never sent before
+	lastAt      int64 // when it last sent anything
+	refused     Mark  // its last segment that the peer had to refuse (SYN, RST or ACK out of place)
 
-	jump    reassembly.Range // the payload of a segment far outside the window, believed if the next one continues it
-	hasJump bool
+	stats Endpoint
+
+	aheadAt   Mark // the segment with ahead
+	badFin    Mark // a FIN in doubt, like the octets of doubtful
+	badFinEnd int64
+	seenTo    int64            // how far its stream was known when the peer last acknowledged more than was captured; 0 = it never did
+	jump      reassembly.Range // the payload of a segment far outside the window, believed if the next one continues it
 
 	syn, synAck copies
 	lastSyn     Mark              // its last SYN: sent unaware of any SYN-ACK (R4)
 	openTS      uint32            // the timestamp of the ACK at RcvAckSyn, if openDated
 	openDated   bool              // and it differs from that of the SYN: an echo tells which of them had come
+	ackIgnored  bool              // it repeated its SYN-ACK after the handshake's ACK had passed
 	opening     [SndFin]milestone // those before SndFin
-	finEnd      int64             // position after its FIN; 0 = none seen
-	*teardown                     // nil until a FIN, a RST or a new incarnation passes
 
-	tsSeen bool
-	tsLast uint32 // the latest TSval it sent
-	stray  Mark   // the peer's last ACK in SYN_SENT that acknowledges no SYN of this end
-	strayN int64  // and the number it acknowledges
+	stray  Mark  // the peer's last ACK in SYN_SENT that acknowledges no SYN of this end
+	strayN int64 // and the number it acknowledges
 	// strayOld: it came from an old connection of the peer, not in a SYN-ACK.
 	strayOld bool
 
-	ackIgnored  bool  // it repeated its SYN-ACK after the handshake's ACK had passed
-	ackedBefore int64 // the acknowledgement it sent before rcvNxt
-	fresh       Mark  // its last segment that was not stale
-	turnaround  int64 // the least time from a segment of the peer to its answer, as the tap sees it; 0 = none seen
-
-	probes      int   // keep-alives and window probes since the peer was last heard of
-	probeGap    int64 // between the last two of them
-	oldestSent  int   // transmissions of the octet at sndUna
-	oldestAt    int64 // when it was last sent
-	oldestGap   int64 // between its last two transmissions
-	newDataAt   Mark  // last segment with octets never sent before
-	lastAt      int64 // when it last sent anything
-	refused     Mark  // its last segment that the peer had to refuse (SYN, RST or ACK out of place)
+	probeGap    int64 // between the last two of the probes
 	factsOfKind [numFactKinds]uint8
-
-	stats Endpoint
 }
 
 // teardown is what an endpoint needs from the first FIN or RST of its connection on. Both

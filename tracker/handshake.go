@@ -179,6 +179,11 @@ func (c *connection) onHandshakeAck(s *segment.Segment, r *reading, x, y *endpoi
 	}
 }
 
+// opened reports whether e's own segments have proved its opening: that stands for good.
+func (e *endpoint) opened() bool {
+	return e.at(RcvSynAck).grade == confirmed && !e.has(RcvSyn) || e.at(RcvAckSyn).grade == confirmed
+}
+
 // confirmOpen takes what an ordinary segment of x tells of x's own opening: in
 // SYN_RCVD it could not have sent it. A bare ACK of the SYN alone it could: it answers a SYN
 // that came twice (RFC 9293 3.10.7.4).

@@ -181,16 +181,30 @@ type TimeWaitRecord struct {
 	EndedBy  TimeWaitEnd
 }
 
-// Endpoint is what one end of a connection sent, and what became of it.
+// Endpoint is what one end of a connection sent, and what became of it. What each segment
+// changes stands in front.
 type Endpoint struct {
-	State State // at the end of the record
-
 	// What it sent, as far as the capture shows: a segment captured twice counts
 	// once (see DuplicatePackets), a segment sent twice counts twice.
 	Packets      uint64
 	Bytes        uint64 // of IP: headers and payload
 	PayloadBytes uint64 // of TCP payload, retransmissions included, the octet of a keep-alive probe left out
 	StreamBytes  uint64 // distinct octets of the stream among them
+	ChecksumBad  uint64
+	ChecksumGood uint64
+	First, Last  Mark // first and last segment sent
+
+	State          State // at the end of the record
+	TTL            uint8 // of its first segment
+	HasWindowScale bool
+	WindowScale    uint8
+	HasMSS         bool
+	SACKPermitted  bool
+	MSS            uint16
+	Timestamps     bool
+	ISNKnown       bool
+	ISN            uint32
+	Syn, Fin, Rst  uint64 // segments with the flag, copies counted
 
 	RetransmittedPackets uint64
 	RetransmittedBytes   uint64
@@ -200,23 +214,8 @@ type Endpoint struct {
 	UnseenAcks           uint64 // how often the peer acknowledged what was never captured
 	ZeroWindows          uint64 // times the window closed
 	Keepalives           uint64
-	ChecksumBad          uint64
-	ChecksumGood         uint64
 	TruncatedPackets     uint64 // options cut by the snapshot length
 
-	Syn, Fin, Rst uint64 // segments with the flag, copies counted
-
-	First, Last Mark // first and last segment sent
-
-	ISNKnown         bool
-	ISN              uint32
-	HasMSS           bool
-	MSS              uint16
-	HasWindowScale   bool
-	WindowScale      uint8
-	SACKPermitted    bool
-	Timestamps       bool
-	TTL              uint8 // of its first segment
 	TimeWait         TimeWaitRecord
 	FinAcked         bool // its FIN was acknowledged
 	FinSent          Mark // its first FIN

@@ -59,6 +59,7 @@ func (q *deadlines) pop() deadline {
 // that is open, half closed or unacknowledged waits for more, however long:
 // idle alone ends nothing.
 func (t *Tracker) schedule(c *connection) {
+	c.calm = false
 	a, b := &c.ends[0], &c.ends[1]
 	switch {
 	case a.done() && b.done() || c.refusedBy.Seen():
@@ -67,6 +68,7 @@ func (t *Tracker) schedule(c *connection) {
 		c.deadline = c.last.At + t.cfg.Attempt.Nanoseconds()
 	default:
 		c.deadline = 0
+		c.calm = c.ends[0].teardown == nil && c.previous == nil
 	}
 	if c.previous != nil && c.previous.deadline == 0 && !c.tentative {
 		// It was replaced: nothing but stragglers can come.

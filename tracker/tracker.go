@@ -131,7 +131,7 @@ func (t *Tracker) assign(s *segment.Segment, hash uint64) Verdict {
 	c := t.incarnationFor(s, hash)
 	c.heard = true
 	v := Verdict{Connection: c.first.Packet, Note: t.apply(c, s)}
-	if !t.settle(c, hash) {
+	if control := s.Flags & (segment.SYN | segment.FIN | segment.RST); !(c.calm && control == 0) && !t.settle(c, hash) {
 		t.schedule(c)
 	}
 	return v
@@ -202,7 +202,12 @@ func (t *Tracker) touch(hashes []uint64, picks []uint16) {
 			read += t.settleds.at(place).firstAt[0]
 		case full:
 			c := t.fulls[place]
-			read += uint32(c.first.Packet) + uint32(c.ends[0].sndNxt) + uint32(c.ends[1].sndNxt) + c.ends[0].stats.ISN + c.ends[1].stats.ISN
+			read += uint32(c.first.Packet)
+			for d := range c.ends { // a word of each of the lines that it will need
+				e := &c.ends[d]
+				read += uint32(e.base) + uint32(e.stream.Max()) + uint32(e.rcvNxtAt.At) + uint32(e.ahead) + uint32(e.ackedBefore) +
+					uint32(e.oldestSent) + uint32(e.lastAt) + uint32(e.stats.PayloadBytes) + uint32(e.stats.Last.At)
+			}
 		case nowhere:
 		}
 	}
