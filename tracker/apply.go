@@ -52,7 +52,7 @@ func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
 		x.lastAt = s.Time
 		return note
 	}
-	if s.Flags&(segment.ACK|segment.RST) == segment.ACK && c.inSynSent(y, x) && !c.acksSyn(s, y) {
+	if !c.openingOver && s.Flags&(segment.ACK|segment.RST) == segment.ACK && c.inSynSent(y, x) && !c.acksSyn(s, y) {
 		return c.strayAck(t, s, x, y)
 	}
 	c.join(s, x, y)

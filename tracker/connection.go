@@ -10,32 +10,30 @@ import (
 // which segments are its own in incarnation.go, what they mean in classify.go
 // and apply.go, what follows for the states in path.go.
 type connection struct {
-	previous *connection // the incarnation before, kept for its stragglers
-	facts    []Fact
+	previous *connection  // the incarnation before, kept for its stragglers
 	closing  *[2]teardown // for ends, once it has begun
+	facts    []Fact
+	deadline int64 // when the record can leave; 0 = it must wait for more
+	gone     bool
+	heard    bool // since the hand came by (evict.go)
+	// openingOver: no ordinary segment tells more of the opening.
+	openingOver bool
+	// calm: nothing but a SYN, FIN or RST can change when the record leaves.
+	calm   bool
+	reason EndReason
 	course
 	ends [2]endpoint // by segment.Direction: ends[AtoB] is flow.A
 
 	factsDropped int
-	// openingOver: no ordinary segment tells more of the opening.
-	openingOver bool
-	// calm: nothing but a SYN, FIN or RST can change when the record leaves.
-	calm bool
-
-	deadline int64 // when the record can leave; 0 = it must wait for more
-	queuedAt int64 // its entry among the deadlines, 0 = none
-	gone     bool
-	heard    bool // since the hand came by (evict.go)
-	reason   EndReason
-	ref      ref    // where it stands
-	life     uint32 // how many connections stood there before it
-	cutAt    int64  // trace time when the record left
+	queuedAt     int64  // its entry among the deadlines, 0 = none
+	ref          ref    // where it stands
+	life         uint32 // how many connections stood there before it
+	cutAt        int64  // trace time when the record left
 }
 
 // course is what concerns both ends.
 type course struct {
-	flow        segment.Flow
-	incarnation int
+	flow segment.Flow
 	// tentative: a SYN met a connection that may still live; no answer told yet
 	// whether it opened this one (R8).
 	tentative bool
@@ -47,17 +45,18 @@ type course struct {
 	fastOpen     bool
 	sawStart     bool // the SYN was captured, or its absence is the capture's fault
 
-	path        Path
+	dataCount   int // data segments, saturating at 2
 	first, last Mark
+	thread      thread // to its latest segments in the journal
+	rtt         int64  // nanoseconds, tap to both ends and back; 0 = not known
+	path        Path
+	incarnation int
 	firstFile   uint32 // index of the file first came from
 	lastFile    uint32
 	handshake   Handshake
-	rtt         int64  // nanoseconds, tap to both ends and back; 0 = not known
-	dataCount   int    // data segments, saturating at 2
-	refusedBy   Mark   // the RST that answered the SYN
-	finPhase    Phase  // how far the conversation had come when the first FIN passed
-	thread      thread // to its latest segments in the journal
-	lastClosed  int64  // Closed.At of the incarnation before
+	refusedBy   Mark  // the RST that answered the SYN
+	finPhase    Phase // how far the conversation had come when the first FIN passed
+	lastClosed  int64 // Closed.At of the incarnation before
 }
 
 // reset makes c an empty connection. It keeps its place, and what it allocated.
