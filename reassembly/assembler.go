@@ -46,6 +46,12 @@ func (a *Assembler) Begin(pos int64) { a.BeginAt(pos, pos) }
 // BeginAt is Begin for a stream of which all octets from pos to end were seen, in order.
 func (a *Assembler) BeginAt(pos, end int64) { *a = Assembler{low: pos, max: end, started: true} }
 
+// Whole reports whether no octet is missing, and none ever was for long.
+func (a *Assembler) Whole() bool { return a.started && a.gaps == nil }
+
+// Extend says that all octets of a Whole stream up to end were seen, in order.
+func (a *Assembler) Extend(end int64) { a.max = end }
+
 // Started reports whether Begin was called.
 func (a *Assembler) Started() bool { return a.started }
 

@@ -8,6 +8,9 @@ import (
 // expand gives a plainConn the full form: something happened to it.
 func (t *Tracker) expand(r ref, hash uint64) *connection {
 	p := t.plains.at(r.place())
+	if p.standsIn() {
+		return t.wake(r, hash)
+	}
 	c := t.newConnection()
 	p.fill(c)
 	t.table.replace(uint32(hash), r, c.ref)

@@ -116,6 +116,12 @@ func (t *flowTable) likely(hash uint32) ref {
 	}
 }
 
+// holds reports whether r is in the table.
+func (t *flowTable) holds(hash uint32, r ref) bool {
+	_, ok := t.place(hash, r)
+	return ok
+}
+
 // replace puts another connection of the same flow in the place of old.
 func (t *flowTable) replace(hash uint32, old, r ref) {
 	if i, ok := t.place(hash, old); ok {

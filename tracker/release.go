@@ -100,6 +100,10 @@ func (t *Tracker) unlist(c *connection) {
 // leave takes a plainConn out of the table.
 func (t *Tracker) leave(place uint32, reason EndReason, at int64) {
 	p := t.plains.at(place)
+	if p.standsIn() {
+		t.release(t.wake(refTo(plain, place), Hash(&p.flow)), reason, at)
+		return
+	}
 	if p.bits&established == 0 {
 		t.half.remove(t, place)
 	}

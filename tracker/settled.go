@@ -62,6 +62,9 @@ func (t *Tracker) settle(c *connection, hash uint64) bool {
 		t.settled.last != 0 && c.last.At < t.settleds.at(t.settled.last-1).last().At { // those that wait stand in order
 		return false
 	}
+	if !t.table.holds(uint32(hash), c.ref) {
+		return false // an earlier incarnation
+	}
 	place, q := t.settleds.take()
 	q.pack(c)
 	if !t.unpacksTo(q, c) {

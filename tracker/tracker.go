@@ -131,7 +131,12 @@ func (t *Tracker) assign(s *segment.Segment, hash uint64) Verdict {
 	c := t.incarnationFor(s, hash)
 	c.heard = true
 	v := Verdict{Connection: c.first.Packet, Note: t.apply(c, s)}
-	if control := s.Flags & (segment.SYN | segment.FIN | segment.RST); !(c.calm && control == 0) && !t.settle(c, hash) {
+	switch control := s.Flags & (segment.SYN | segment.FIN | segment.RST); {
+	case c.calm && control == 0:
+		if v.Note == 0 {
+			t.sleep(c, hash)
+		}
+	case !t.settle(c, hash):
 		t.schedule(c)
 	}
 	return v
