@@ -247,7 +247,9 @@ func (t *Tracker) record(l *leaving) *Connection {
 	switch l.ref.form() {
 	case lone:
 		t.embryos.slab.at(place).record(&t.out, l)
-		t.embryos.slab.give(place)
+		if !t.flushing { // else nobody takes it
+			t.embryos.slab.give(place)
+		}
 		return &t.out
 	case plain:
 		c := &t.spare
@@ -259,10 +261,13 @@ func (t *Tracker) record(l *leaving) *Connection {
 	case settled:
 		c := &t.spare
 		c.reset()
-		t.settleds.at(place).fill(c)
+		q := t.settleds.at(place)
+		t.unpack(q, c)
+		t.forget(q)
 		t.settleds.give(place)
 		c.reason, c.cutAt = l.reason, l.at
 		c.record(t, &t.out)
+		t.sum.FactsDropped += uint64(c.factsDropped)
 	default:
 		c := t.fulls[place]
 		c.record(t, &t.out)

@@ -2,9 +2,9 @@ package tracker
 
 import "math"
 
-// settledConn is a connection that both ends closed in an orderly way, and in whose life nothing else was out of
-// the ordinary: it waits for its stragglers, for minutes, as most of a trace's connections do at any moment. It is
-// a plainConn and what closing added to it; when anything more is heard it becomes a full connection again.
+// settledConn is a connection that is closed and waits for its stragglers, for minutes, as most of a
+// trace's connections do at any moment. It is a plainConn, what closing added to it, and, if anything else was
+// out of the ordinary, a story (story.go); when anything more is heard it becomes a full connection again.
 //
 // A connection settles only if what settledConn keeps makes the very same connection again (settle), so nothing
 // can be lost by it.
@@ -12,6 +12,7 @@ type settledConn struct {
 	plainConn  // its positions are those before the FINs
 	closing    [2]settledEnd
 	prev, next uint32 // neighbours among those that wait, place+1
+	story      uint32 // of Tracker.stories, place+1; 0: there is nothing to tell
 	finPhase   Phase
 }
 
@@ -47,6 +48,8 @@ const (
 	finQueued
 	tookLateFin
 	wasUnaware
+	sentFin
+	hadFinAcked // lastFinAck
 )
 
 // closingEvents are the milestones that closing brings, in the order of their places and grades.
@@ -58,7 +61,7 @@ var closingEvents = [...]struct {
 // settle gives c the settled form if nothing is lost by it.
 func (t *Tracker) settle(c *connection, hash uint64) bool {
 	a, b := &c.ends[0], &c.ends[1]
-	if t.fullOnly || c.previous != nil || len(c.facts) > 0 || a.finEnd == 0 || b.finEnd == 0 || !a.done() || !b.done() ||
+	if t.fullOnly || c.previous != nil || !c.handshake.Ack.Seen() || !a.done() || !b.done() ||
 		t.settled.last != 0 && c.last.At < t.settleds.at(t.settled.last-1).last().At { // those that wait stand in order
 		return false
 	}
@@ -67,7 +70,11 @@ func (t *Tracker) settle(c *connection, hash uint64) bool {
 	}
 	place, q := t.settleds.take()
 	q.pack(c)
+	if c.hasStory() {
+		q.story = t.tell(c)
+	}
 	if !t.unpacksTo(q, c) {
+		t.forget(q)
 		q.bits = 0
 		t.settleds.give(place)
 		return false
@@ -83,7 +90,8 @@ func (t *Tracker) unsettle(r ref, hash uint64) *connection {
 	q := t.settleds.at(r.place())
 	t.settled.remove(t, r.place())
 	c := t.newConnection()
-	q.fill(c)
+	t.unpack(q, c)
+	t.forget(q)
 	q.bits = 0
 	t.settleds.give(r.place())
 	t.table.replace(uint32(hash), r, c.ref)
@@ -96,11 +104,11 @@ func (t *Tracker) unsettle(r ref, hash uint64) *connection {
 func (t *Tracker) unpacksTo(q *settledConn, c *connection) bool {
 	s := &t.spare
 	s.reset()
-	q.fill(s)
+	t.unpack(q, s)
 	for d := range s.ends {
 		s.ends[d].teardown = c.ends[d].teardown // where it stands; what it says is compared below
 	}
-	return s.course == c.course && s.ends == c.ends && *s.closing == *c.closing && c.factsDropped == 0
+	return s.course == c.course && s.ends == c.ends && *s.closing == *c.closing && s.factsDropped == c.factsDropped && len(s.facts) == len(c.facts)
 }
 
 // pack takes what there is room for: what does not fit, unpacksTo finds missing.
@@ -140,11 +148,15 @@ func (p *plainConn) from(m Mark) later {
 	return later{packets: uint32(m.Packet - p.number()), low: uint32(at), high: int16(at >> 32)}
 }
 
-// packEnd is the reverse of fillEnd, for an end that has sent its FIN.
+// packEnd is the reverse of fillEnd.
 func (p *plainConn) packEnd(to *plainEnd, e, peer *endpoint) {
 	s := &e.stats
 	to.isn = uint32(e.base)
-	to.nxtLow, to.nxtHigh = uint32(e.sndNxt-1), uint16((e.sndNxt-1)>>32)
+	nxt := e.sndNxt
+	if e.finEnd != 0 {
+		nxt--
+	}
+	to.nxtLow, to.nxtHigh = uint32(nxt), uint16(nxt>>32)
 	to.unacked, to.ackedBefore = uint32(e.sndNxt-e.sndUna), uint32(e.rcvNxt-e.ackedBefore)
 	to.maxWnd, to.window = uint32(e.maxWnd), uint16(e.wnd)
 	if s.HasWindowScale && peer.stats.HasWindowScale {
@@ -184,14 +196,19 @@ func (q *settledEnd) at(moment int) later {
 
 func (q *settledEnd) pack(p *plainConn, e, peer *endpoint) {
 	fin := e.fin.head
-	q.set(atFin, p.from(fin.mark))
+	if e.finEnd != 0 {
+		q.bits |= sentFin
+	}
 	for i, c := range closingEvents {
 		m := e.at(c.event)
 		q.set(c.moment, p.from(m.mark))
 		q.places |= uint8(m.order-before(m.mark)) & 3 << (2 * i)
 		q.grades |= uint8(m.grade) << (2 * i)
 	}
-	q.set(atLastFinAck, p.from(e.lastFinAck))
+	if e.lastFinAck.Seen() {
+		q.set(atLastFinAck, p.from(e.lastFinAck))
+		q.bits |= hadFinAcked
+	}
 	q.finAck, q.gotFinAck = uint32(peer.sndNxt-fin.ack), uint32(e.sndNxt-e.gotFinAck)
 	q.finTS, q.ackedTS = fin.tsVal, e.ackedFinTS
 	if e.ackedFinAt != 0 {
@@ -219,8 +236,10 @@ func (q *settledConn) fill(c *connection) {
 	c.beginTeardown()
 	for d := range c.ends {
 		e, end := &c.ends[d], &p.ends[d]
-		e.sndNxt++ // the FIN
-		e.finEnd = e.sndNxt
+		if q.closing[d].bits&sentFin != 0 {
+			e.sndNxt++
+			e.finEnd = e.sndNxt
+		}
 		e.sndUna = e.sndNxt - int64(end.unacked)
 	}
 	for d := range c.ends {
@@ -233,16 +252,23 @@ func (q *settledConn) fill(c *connection) {
 }
 
 func (q *settledEnd) fill(p *plainConn, e, peer *endpoint) {
-	fin := p.mark(q.at(atFin))
-	e.stats.Fin, e.stats.FinSent = 1, fin
-	e.fin.add(transmission{mark: fin, ack: peer.sndNxt - int64(q.finAck), tsVal: q.finTS, hasTS: q.bits&finHasTS != 0})
+	if q.bits&sentFin != 0 {
+		fin := p.mark(q.at(atFin))
+		e.stats.Fin, e.stats.FinSent = 1, fin
+		e.fin.add(transmission{mark: fin, ack: peer.sndNxt - int64(q.finAck), tsVal: q.finTS, hasTS: q.bits&finHasTS != 0})
+	}
 	for i, c := range closingEvents {
 		m := e.at(c.event)
+		if grade(q.grades>>(2*i)&3) == absent {
+			continue
+		}
 		m.mark = p.mark(q.at(c.moment))
 		m.order = before(m.mark) + int64(q.places>>(2*i)&3)
 		m.grade = grade(q.grades >> (2 * i) & 3)
 	}
-	e.lastFinAck = p.mark(q.at(atLastFinAck))
+	if q.bits&hadFinAcked != 0 {
+		e.lastFinAck = p.mark(q.at(atLastFinAck))
+	}
 	e.gotFinAck = e.sndNxt - int64(q.gotFinAck)
 	e.ackedFinTS = q.ackedTS
 	if q.ackedFin != 0 {

@@ -22,6 +22,8 @@ type Tracker struct {
 	half     halfOpen
 	settleds slab[settledConn]
 	settled  settledList
+	stories  []*story
+	told     []uint32 // places among the stories that are free
 	fulls    []*connection
 	unused   []*connection // of fulls
 	journal  journal

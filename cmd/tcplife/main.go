@@ -14,7 +14,7 @@ import (
 
 // gcPercent is how much the heap may grow between collections. The table of connections is
 // nearly all of it and lives long: half of Go's default costs little time and saves a third of the memory.
-const gcPercent = 50
+const gcPercent = 200
 
 // main is the process: its signals, its streams and its exit code. The program is run.
 func main() {
