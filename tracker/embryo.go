@@ -9,74 +9,83 @@ import (
 
 // embryo is a connection of which nothing but one SYN was seen: floods and scans make millions of them. It
 // keeps the SYN and nothing else until anything more is heard of its 4-tuple. It is made of small fields, for
-// its size (84 octets) is what a flood costs.
+// its size (80 octets) is what a flood costs.
 type embryo struct {
 	flow       segment.Flow
 	prev, next uint32 // neighbours among those that wait, place+1
 	at         wideTime
 	seq, tsVal uint32
-	number     wideNumber
+	bits       embryoBits
+	numberLow  uint32 // of the packet, 40 bits
+	numberHigh uint8
+	ipLen      uint8
+	file       uint8
+	ttl        uint8
 	window     uint16
 	mss        uint16
-	ipLen      uint16
 	ipID       uint16
 	vlan       uint16
-	file       uint16
-	options    segment.OptionSet
-	bits       uint16 // the flags, and above them direction, checksum and HasIPID
-	shift, ttl uint8
 }
 
+// embryoBits are, from the lowest: the flags, the direction, the checksum's verdict, HasIPID, the window scale, the options.
+type embryoBits uint32
+
 const (
-	bitsDir      = 9 // above the nine flags
-	bitsChecksum = 10
-	bitsHasIPID  = 12
+	dirAt      = 9
+	checksumAt = 10
+	hasIPIDAt  = 12
+	shiftAt    = 13
+	optionsAt  = 17
 )
 
-// wideTime is an int64 that needs no alignment to eight octets, wideNumber an unsigned one of 48 bits.
-type (
-	wideTime   [2]uint32
-	wideNumber [3]uint16
-)
+func bitsOf(s *segment.Segment) embryoBits {
+	b := embryoBits(s.Flags) | embryoBits(s.Dir)<<dirAt | embryoBits(s.Checksum)<<checksumAt |
+		embryoBits(s.Options.WindowScale)<<shiftAt | embryoBits(s.Options.Has)<<optionsAt
+	if s.HasIPID {
+		b |= 1 << hasIPIDAt
+	}
+	return b
+}
+
+func (b embryoBits) flags() segment.Flags       { return segment.Flags(b & (1<<dirAt - 1)) }
+func (b embryoBits) dir() segment.Direction     { return segment.Direction(b >> dirAt & 1) }
+func (b embryoBits) checksum() segment.Checksum { return segment.Checksum(b >> checksumAt & 3) }
+func (b embryoBits) hasIPID() bool              { return b>>hasIPIDAt&1 != 0 }
+func (b embryoBits) shift() uint8               { return uint8(b >> shiftAt & 15) }
+func (b embryoBits) options() segment.OptionSet { return segment.OptionSet(b >> optionsAt) }
+
+// wideTime is an int64 that needs no alignment to eight octets.
+type wideTime [2]uint32
 
 func narrowTime(t int64) wideTime { return wideTime{uint32(t), uint32(t >> 32)} }
 func (w wideTime) time() int64    { return int64(w[0]) | int64(w[1])<<32 }
 
-func narrowNumber(n uint64) wideNumber {
-	return wideNumber{uint16(n), uint16(n >> 16), uint16(n >> 32)}
-}
-func (w wideNumber) number() uint64 { return uint64(w[0]) | uint64(w[1])<<16 | uint64(w[2])<<32 }
+func (e *embryo) number() uint64 { return uint64(e.numberLow) | uint64(e.numberHigh)<<32 }
 
 // isEmbryo reports whether s opens a 4-tuple by a SYN and nothing else, and nothing about it is out of the ordinary.
 func isEmbryo(s *segment.Segment) bool {
 	o := &s.Options
 	return s.Flags&(segment.SYN|segment.ACK|segment.RST|segment.FIN) == segment.SYN &&
-		s.Ack == 0 && s.PayloadLen == 0 && s.IPLen <= math.MaxUint16 && s.VLAN[1] == 0 && s.File <= math.MaxUint16 &&
-		o.TSEcr == 0 && o.SACKs == 0 && s.Number < 1<<48 && s.Flow.A != s.Flow.B
+		s.Ack == 0 && s.PayloadLen == 0 && s.IPLen <= math.MaxUint8 && s.VLAN[1] == 0 && s.File <= math.MaxUint8 &&
+		o.TSEcr == 0 && o.SACKs == 0 && o.WindowScale < 16 && s.Number < 1<<40 && s.Flow.A != s.Flow.B
 }
 
 func (e *embryo) set(s *segment.Segment) {
 	*e = embryo{
-		flow: s.Flow, at: narrowTime(s.Time), number: narrowNumber(s.Number), seq: uint32(s.Seq), tsVal: s.Options.TSVal,
-		window: s.Window, mss: s.Options.MSS, ipLen: uint16(s.IPLen), ipID: s.IPID, vlan: s.VLAN[0], file: uint16(s.File),
-		options: s.Options.Has, shift: s.Options.WindowScale, ttl: s.TTL,
-		bits: uint16(s.Flags) | uint16(s.Dir)<<bitsDir | uint16(s.Checksum)<<bitsChecksum,
-	}
-	if s.HasIPID {
-		e.bits |= 1 << bitsHasIPID
+		flow: s.Flow, at: narrowTime(s.Time), seq: uint32(s.Seq), tsVal: s.Options.TSVal, bits: bitsOf(s),
+		numberLow: uint32(s.Number), numberHigh: uint8(s.Number >> 32), ipLen: uint8(s.IPLen), file: uint8(s.File), ttl: s.TTL,
+		window: s.Window, mss: s.Options.MSS, ipID: s.IPID, vlan: s.VLAN[0],
 	}
 }
 
-func (e *embryo) dir() segment.Direction     { return segment.Direction(e.bits >> bitsDir & 1) }
-func (e *embryo) checksum() segment.Checksum { return segment.Checksum(e.bits >> bitsChecksum & 3) }
-
 // syn returns the SYN.
 func (e *embryo) syn() segment.Segment {
+	b := e.bits
 	return segment.Segment{
-		Number: e.number.number(), Time: e.at.time(), Flow: e.flow, Dir: e.dir(), Checksum: e.checksum(),
-		TTL: e.ttl, HasIPID: e.bits>>bitsHasIPID != 0, IPID: e.ipID, Flags: segment.Flags(e.bits & (1<<bitsDir - 1)),
+		Number: e.number(), Time: e.at.time(), Flow: e.flow, Dir: b.dir(), Checksum: b.checksum(),
+		TTL: e.ttl, HasIPID: b.hasIPID(), IPID: e.ipID, Flags: b.flags(),
 		Window: e.window, Seq: seq.Num(e.seq), IPLen: uint32(e.ipLen), File: uint32(e.file), VLAN: [2]uint16{e.vlan},
-		Options: segment.Options{Has: e.options, MSS: e.mss, WindowScale: e.shift, TSVal: e.tsVal},
+		Options: segment.Options{Has: b.options(), MSS: e.mss, WindowScale: b.shift(), TSVal: e.tsVal},
 	}
 }
 
@@ -157,5 +166,5 @@ func (t *Tracker) letGo(reason EndReason, at int64) {
 		t.table.remove(uint32(hash), r)
 		t.past.left(hash, incarnation)
 	}
-	t.left(leaving{at: at, packet: e.number.number(), ref: r, reason: reason, incarnation: uint16(min(incarnation, math.MaxUint16))})
+	t.left(leaving{at: at, packet: e.number(), ref: r, reason: reason, incarnation: uint16(min(incarnation, math.MaxUint16))})
 }

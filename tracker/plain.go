@@ -146,9 +146,9 @@ func (p *plainConn) later(s *segment.Segment) (l later, ok bool) {
 // answer makes of an embryo and the SYN-ACK that answers it a plainConn, if both are ordinary.
 func (t *Tracker) answer(r ref, s *segment.Segment, hash uint64) bool {
 	e := t.embryos.slab.at(r.place())
-	passed, between := s.Time-e.at.time(), s.Number-e.number.number()
-	if s.Flags&(segment.SYN|segment.ACK|segment.RST|segment.FIN) != segment.SYN|segment.ACK || s.Dir == e.dir() ||
-		uint32(s.Ack) != e.seq+1 || s.PayloadLen != 0 || s.Checksum == segment.ChecksumBad || e.checksum() == segment.ChecksumBad ||
+	passed, between := s.Time-e.at.time(), s.Number-e.number()
+	if s.Flags&(segment.SYN|segment.ACK|segment.RST|segment.FIN) != segment.SYN|segment.ACK || s.Dir == e.bits.dir() ||
+		uint32(s.Ack) != e.seq+1 || s.PayloadLen != 0 || s.Checksum == segment.ChecksumBad || e.bits.checksum() == segment.ChecksumBad ||
 		passed < 0 || passed > min(math.MaxUint32, t.cfg.Attempt.Nanoseconds()) || between > math.MaxUint32 ||
 		s.File > math.MaxUint16 || !t.half.takes(t, s.Time) {
 		return false

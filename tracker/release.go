@@ -137,7 +137,7 @@ func (t *Tracker) Flush() (done bool) {
 	for range flushStep {
 		lonePacket, waiting := uint64(0), t.embryos.first != 0
 		if waiting {
-			lonePacket = t.embryos.slab.at(t.embryos.first - 1).number.number()
+			lonePacket = t.embryos.slab.at(t.embryos.first - 1).number()
 		}
 		switch {
 		case waiting && (len(t.rest) == 0 || lonePacket < t.rest[0].packet):
@@ -255,7 +255,9 @@ func (t *Tracker) record(l *leaving) *Connection {
 		c := &t.spare
 		c.reset()
 		t.plains.at(place).fill(c)
-		t.plains.give(place)
+		if !t.flushing {
+			t.plains.give(place)
+		}
 		c.reason, c.cutAt = l.reason, l.at
 		c.record(t, &t.out)
 	case settled:
@@ -264,7 +266,9 @@ func (t *Tracker) record(l *leaving) *Connection {
 		q := t.settleds.at(place)
 		t.unpack(q, c)
 		t.forget(q)
-		t.settleds.give(place)
+		if !t.flushing {
+			t.settleds.give(place)
+		}
 		c.reason, c.cutAt = l.reason, l.at
 		c.record(t, &t.out)
 		t.sum.FactsDropped += uint64(c.factsDropped)
@@ -281,7 +285,7 @@ func (t *Tracker) record(l *leaving) *Connection {
 // record makes the record of an unanswered SYN: what the rules would make of it, and no more than that
 // (TestPlainChangesNothing).
 func (e *embryo) record(r *Connection, l *leaving) {
-	client, m := e.dir(), Mark{Packet: e.number.number(), At: e.at.time()}
+	client, m := e.bits.dir(), Mark{Packet: e.number(), At: e.at.time()}
 	r.clear()
 	r.Flow, r.ClientIs, r.Incarnation, r.Path = e.flow, client, int(l.incarnation), Path{VLAN: [2]uint16{e.vlan}}
 	r.First, r.Last, r.FirstFile, r.LastFile = m, m, uint32(e.file), uint32(e.file)

@@ -17,7 +17,8 @@ type storyEnd struct {
 	oldestSent                     int
 	oldestAt, oldestGap            int64
 	jump                           reassembly.Range
-	aheadAt, refused               Mark
+	lastAt                         int64
+	fresh, aheadAt, refused        Mark
 	probeGap                       int64
 	seenTo                         int64
 	sndRst, rcvRst                 milestone
@@ -80,7 +81,7 @@ func (s *storyEnd) tell(e *endpoint) {
 		outOfOrder: e.stats.OutOfOrderPackets, payload: e.stats.PayloadBytes, zeroWindows: e.stats.ZeroWindows,
 		duplicates: e.stats.DuplicatePackets, fin: e.stats.Fin, rst: e.stats.Rst,
 		oldestSent: e.oldestSent, oldestAt: e.oldestAt, oldestGap: e.oldestGap, jump: e.jump,
-		aheadAt: e.aheadAt, refused: e.refused, probeGap: e.probeGap, seenTo: e.seenTo, sndRst: *e.at(SndRst), rcvRst: *e.at(RcvRst),
+		lastAt: e.lastAt, fresh: e.fresh, aheadAt: e.aheadAt, refused: e.refused, probeGap: e.probeGap, seenTo: e.seenTo, sndRst: *e.at(SndRst), rcvRst: *e.at(RcvRst),
 		ownReset: e.ownReset, resetFact: e.resetFact, resetAt: e.resetAt, resetTop: e.resetTop, resetBy: e.resetBy,
 		aborted: e.aborted, finDenied: e.finDenied, halfClosed: e.halfClosed, filler: e.filler, factsOfKind: e.factsOfKind,
 	}
@@ -93,6 +94,7 @@ func (s *storyEnd) recall(e *endpoint) {
 	e.stats.DuplicatePackets, e.stats.Fin, e.stats.Rst = s.duplicates, s.fin, s.rst
 	e.stats.Bytes = headers + s.payload
 	e.oldestSent, e.oldestAt, e.oldestGap = s.oldestSent, s.oldestAt, s.oldestGap
+	e.lastAt, e.fresh = s.lastAt, s.fresh
 	e.jump, e.aheadAt, e.refused, e.probeGap, e.seenTo = s.jump, s.aheadAt, s.refused, s.probeGap, s.seenTo
 	*e.at(SndRst), *e.at(RcvRst) = s.sndRst, s.rcvRst
 	e.ownReset, e.resetFact, e.resetAt, e.resetTop, e.resetBy = s.ownReset, s.resetFact, s.resetAt, s.resetTop, s.resetBy

@@ -110,7 +110,7 @@ func (t *Tracker) assign(s *segment.Segment, hash uint64) Verdict {
 			return Verdict{Connection: s.Number}
 		}
 	case lone:
-		packet := t.embryos.slab.at(r.place()).number.number()
+		packet := t.embryos.slab.at(r.place()).number()
 		if t.answer(r, s, hash) {
 			return Verdict{Connection: packet}
 		}
