@@ -14,7 +14,8 @@ import (
 
 // benchFrames are packets of connections as they are met: data one way,
 // acknowledgements the other, now and then a SYN, one in eight over IPv6.
-func benchFrames(count, payload, snapLen int) []stamped {
+func benchFrames(count, snapLen int) []stamped {
+	const payload = 900
 	frames := make([]stamped, count)
 	for i := range frames {
 		tcp := tcpHeader(0x10, timestamps, nil)
@@ -49,7 +50,7 @@ func ngFrames(frames []stamped) []byte {
 // BenchmarkRead is the whole way from a file to segments, a packet at a time.
 func BenchmarkRead(b *testing.B) {
 	const count = 50_000
-	headers, payload := benchFrames(count, 900, 96), benchFrames(count, 900, 2000)
+	headers, payload := benchFrames(count, 96), benchFrames(count, 2000)
 	for _, bench := range []struct {
 		name string
 		file []byte
@@ -90,7 +91,7 @@ func BenchmarkRead(b *testing.B) {
 // BenchmarkMerge reads files whose packets take turns.
 func BenchmarkMerge(b *testing.B) {
 	const count, files = 50_000, 4
-	frames := benchFrames(count, 900, 96)
+	frames := benchFrames(count, 96)
 	dir := b.TempDir()
 	for i := range files {
 		var part []stamped
@@ -118,7 +119,7 @@ func BenchmarkMerge(b *testing.B) {
 // BenchmarkRecords is the reading alone, a packet at a time.
 func BenchmarkRecords(b *testing.B) {
 	const count = 50_000
-	frames := benchFrames(count, 900, 96)
+	frames := benchFrames(count, 96)
 	for name, file := range map[string][]byte{"pcap": plainPcap(frames...), "pcapng": ngFrames(frames)} {
 		b.Run(name, func(b *testing.B) {
 			buf := make([]byte, blockSize)
@@ -146,7 +147,7 @@ func BenchmarkRecords(b *testing.B) {
 // cost what they cost on a real capture.
 func BenchmarkDecode(b *testing.B) {
 	mixed := make([][]byte, 0, 4096)
-	for _, f := range benchFrames(cap(mixed), 900, 96) {
+	for _, f := range benchFrames(cap(mixed), 96) {
 		mixed = append(mixed, f.data)
 	}
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })

@@ -39,7 +39,7 @@ func ownCaptures(t *testing.T) map[string][]byte {
 		w.section()
 		w.iface(1, 96)
 		w.enhanced(0, someTime, at(0, 10))
-		w.oldPacket(0, 1, someTime, at(0, 11))
+		w.oldPacket(1, someTime, at(0, 11))
 		w.simple(at(0, 12))
 		w.statistics(0, w.u64(optionISBIfDrop, 3))
 		w.section()

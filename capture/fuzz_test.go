@@ -61,7 +61,7 @@ func FuzzPcapng(f *testing.F) {
 		w.section()
 		w.iface(1, 96, ngOption{optionIfTsresol, []byte{9}}, w.u64(optionIfTsoffset, 7))
 		w.enhanced(0, someTime, at(0, 10), w.u64(optionEPBDrop, 3))
-		w.oldPacket(0, 1, someTime, at(0, 11))
+		w.oldPacket(1, someTime, at(0, 11))
 		w.simple(at(0, 12))
 		w.statistics(0, w.u64(optionISBIfDrop, 3))
 		f.Add(w.b)

@@ -18,7 +18,7 @@ func TestPcapngSectionsAndInterfaces(t *testing.T) {
 			w.block(4, []byte("names, which are passed over"))
 			w.enhanced(0, 1_000_001, stamped{data: plainFrame(1)})
 			w.enhanced(1, 1_000_002_003, stamped{data: plainFrame(2)[14:]})
-			w.oldPacket(0, 3, 1_000_003, stamped{data: plainFrame(3)})
+			w.oldPacket(3, 1_000_003, stamped{data: plainFrame(3)})
 			w.simple(stamped{data: plainFrame(4)})
 			w.section()
 			w.iface(276, 0, ngOption{optionIfTsresol, []byte{0x80 | 10}}, w.u64(optionIfTsoffset, 5))

@@ -119,7 +119,7 @@ func ngFile(o order, frames []stamped) []byte {
 		case i%29 == 28:
 			w.simple(stamped{data: f.data})
 		case i%31 == 30:
-			w.oldPacket(0, 2, uint64(f.time/1000), f)
+			w.oldPacket(2, uint64(f.time/1000), f)
 		case i == len(frames)/2:
 			w.section()
 			w.iface(1, 0)

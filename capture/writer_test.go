@@ -139,8 +139,8 @@ func (w *ngWriter) enhanced(id uint32, stamp uint64, f stamped, options ...ngOpt
 	w.block(blockEnhanced, w.options(append(w.stampAndLengths(b, stamp, f), f.data...), options))
 }
 
-func (w *ngWriter) oldPacket(id, drops uint16, stamp uint64, f stamped) {
-	b := w.o.AppendUint16(nil, id)
+func (w *ngWriter) oldPacket(drops uint16, stamp uint64, f stamped) {
+	b := w.o.AppendUint16(nil, 0)
 	b = w.o.AppendUint16(b, drops)
 	w.block(blockPacket, append(w.stampAndLengths(b, stamp, f), f.data...))
 }

@@ -193,8 +193,10 @@ func (e *plainEnd) open(s *segment.Segment) {
 		option segment.OptionSet
 		bit    endBits
 	}{
-		{segment.OptMSS, hasMSS}, {segment.OptWindowScale, hasWindowScale},
-		{segment.OptSACKPermitted, sackPermitted}, {segment.OptTimestamps, timestamps},
+		{segment.OptMSS, hasMSS},
+		{segment.OptWindowScale, hasWindowScale},
+		{segment.OptSACKPermitted, sackPermitted},
+		{segment.OptTimestamps, timestamps},
 	} {
 		if o.Has&b.option != 0 {
 			e.bits |= b.bit

@@ -29,7 +29,7 @@ func (t *Tracker) sleep(c *connection, hash uint64) {
 	p.of(c.ref.place())
 	p.setThread(c.thread)
 	for d := range c.ends {
-		if !p.standInFor(&p.ends[d], &c.ends[d], &c.ends[1-d]) {
+		if !p.standInFor(&p.ends[d], &c.ends[d]) {
 			p.bits = 0
 			t.plains.give(place)
 			return
@@ -50,7 +50,7 @@ func (e *endpoint) atEase(peer *endpoint) bool {
 
 // standInFor takes what ordinary segments change, and counts from zero what they add to. It is false if that
 // does not fit.
-func (p *plainConn) standInFor(to *plainEnd, e, peer *endpoint) bool {
+func (p *plainConn) standInFor(to *plainEnd, e *endpoint) bool {
 	to.isn = uint32(e.base)
 	to.nxtLow, to.nxtHigh = uint32(e.sndNxt), uint16(e.sndNxt>>32)
 	to.unacked, to.maxWnd, to.turnaround = uint32(e.sndNxt-e.sndUna), uint32(e.maxWnd), uint32(e.turnaround)

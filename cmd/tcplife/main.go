@@ -8,13 +8,8 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 )
-
-// gcPercent is how much the heap may grow between collections. The table of connections is
-// nearly all of it and lives long: half of Go's default costs little time and saves a third of the memory.
-const gcPercent = 200
 
 // main is the process: its signals, its streams and its exit code. The program is run.
 func main() {
@@ -22,9 +17,6 @@ func main() {
 }
 
 func process() int {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 	// A reader that went away (| head) is an error of the write, not the death of the process.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
