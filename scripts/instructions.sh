@@ -66,7 +66,7 @@ per_packet() {
 	name=$1 preset=$2
 	shift 2
 	for packets in $short $long; do
-		"$work/gen" "$@" -packets $packets -o "$work/$packets.pcap" "$preset" 2>/dev/null
+		"$work/gen" "$@" -packets "$packets" -o "$work/$packets.pcap" "$preset" 2>/dev/null
 	done
 	few=$(instructions --quiet --format json -o /dev/null "$work/$short.pcap")
 	many=$(instructions --quiet --format json -o /dev/null "$work/$long.pcap")
