@@ -201,10 +201,11 @@ func (t *Tracker) touch(hashes []uint64, picks []uint16) {
 	for _, r := range refs[:len(picks)] {
 		switch place := r.place(); r.form() {
 		case lone:
-			read += t.embryos.slab.at(place).seq
+			e := t.embryos.slab.at(place)
+			read += uint32(e.flow.A.IP[0]) + uint32(e.vlan)
 		case plain:
 			p := t.plains.at(place)
-			read += p.firstAt[0] + p.ends[0].packets + p.ends[1].isn + p.latest
+			read += uint32(p.flow.A.IP[0]) + p.ack.time + p.ends[0].lowAt[1] + p.ends[1].packetsAt[0] + uint32(p.bits) // 64 octets apart
 		case settled:
 			read += t.settleds.at(place).firstAt[0]
 		case full:
