@@ -27,6 +27,13 @@
 // variables and milestones (handshake.go, close.go, reset.go, apply.go). An
 // ordinary segment, in order and acceptable, touches counters and nothing else.
 //
+// # Forms
+//
+// Most connections of a trace are ordinary at any moment, or closed and waiting for stragglers. They are
+// kept in small forms (embryo.go, plain.go, settled.go, sleep.go) that know no rules of their own: each holds what
+// the rules would have made of its segments, takes the next one if it is ordinary, and gives way to the full form
+// (connection.go) if it is not.
+//
 // # Rules
 //
 // Comments cite the rules of inference by number:

@@ -97,7 +97,9 @@ func (t *Tracker) wake(r ref, hash uint64) *connection {
 	}
 	p.bits = 0
 	t.plains.give(r.place())
-	t.table.replace(uint32(hash), r, c.ref)
+	if !t.flushing {
+		t.table.replace(uint32(hash), r, c.ref)
+	}
 	return c
 }
 

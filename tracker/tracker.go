@@ -41,7 +41,7 @@ type Tracker struct {
 
 	ended    []leaving // records not taken yet
 	flushing bool
-	rest     []waiting // what Flush has still to let go, by first packet
+	rest     []slot // what Flush has still to let go, by first packet
 	out      Connection
 	spare    connection
 	scratch  scratch
