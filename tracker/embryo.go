@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"encoding/binary"
 	"math"
 
 	"github.com/tcplife/tcplife/internal/segment"
@@ -9,9 +10,12 @@ import (
 
 // embryo is a connection of which nothing but one SYN was seen: floods and scans make millions of them. It
 // keeps the SYN and nothing else until anything more is heard of its 4-tuple. It is made of small fields, for
-// its size (80 octets) is what a flood costs.
+// its size (56 octets) is what a flood costs.
 type embryo struct {
-	flow       segment.Flow
+	// The flow: the addresses of IPv4; of IPv6 a is the place of both among embryos.long.
+	a, b         uint32
+	portA, portB uint16
+
 	prev, next uint32 // neighbours among those that wait, place+1
 	at         wideTime
 	seq, tsVal uint32
@@ -36,6 +40,7 @@ const (
 	hasIPIDAt  = 12
 	shiftAt    = 13
 	optionsAt  = 17
+	isLongAt   = 31
 )
 
 func bitsOf(s *segment.Segment) embryoBits {
@@ -52,7 +57,10 @@ func (b embryoBits) dir() segment.Direction     { return segment.Direction(b >> 
 func (b embryoBits) checksum() segment.Checksum { return segment.Checksum(b >> checksumAt & 3) }
 func (b embryoBits) hasIPID() bool              { return b>>hasIPIDAt&1 != 0 }
 func (b embryoBits) shift() uint8               { return uint8(b >> shiftAt & 15) }
-func (b embryoBits) options() segment.OptionSet { return segment.OptionSet(b >> optionsAt) }
+func (b embryoBits) isLong() bool               { return b>>isLongAt != 0 }
+func (b embryoBits) options() segment.OptionSet {
+	return segment.OptionSet(b >> optionsAt & (1<<(isLongAt-optionsAt) - 1))
+}
 
 // wideTime is an int64 that needs no alignment to eight octets.
 type wideTime [2]uint32
@@ -72,17 +80,17 @@ func isEmbryo(s *segment.Segment) bool {
 
 func (e *embryo) set(s *segment.Segment) {
 	*e = embryo{
-		flow: s.Flow, at: narrowTime(s.Time), seq: uint32(s.Seq), tsVal: s.Options.TSVal, bits: bitsOf(s),
+		portA: s.Flow.A.Port, portB: s.Flow.B.Port, at: narrowTime(s.Time), seq: uint32(s.Seq), tsVal: s.Options.TSVal, bits: bitsOf(s),
 		numberLow: uint32(s.Number), numberHigh: uint8(s.Number >> 32), ipLen: uint8(s.IPLen), file: uint8(s.File), ttl: s.TTL,
 		window: s.Window, mss: s.Options.MSS, ipID: s.IPID, vlan: s.VLAN[0],
 	}
 }
 
-// syn returns the SYN.
-func (e *embryo) syn() segment.Segment {
+// syn returns the SYN of e.
+func (q *embryos) syn(e *embryo) segment.Segment {
 	b := e.bits
 	return segment.Segment{
-		Number: e.number(), Time: e.at.time(), Flow: e.flow, Dir: b.dir(), Checksum: b.checksum(),
+		Number: e.number(), Time: e.at.time(), Flow: q.flow(e), Dir: b.dir(), Checksum: b.checksum(),
 		TTL: e.ttl, HasIPID: b.hasIPID(), IPID: e.ipID, Flags: b.flags(),
 		Window: e.window, Seq: seq.Num(e.seq), IPLen: uint32(e.ipLen), File: uint32(e.file), VLAN: [2]uint16{e.vlan},
 		Options: segment.Options{Has: b.options(), MSS: e.mss, WindowScale: b.shift(), TSVal: e.tsVal},
@@ -92,7 +100,8 @@ func (e *embryo) syn() segment.Segment {
 // embryos are those that wait, in the order of their coming, which is that of their time.
 type embryos struct {
 	slab        slab[embryo]
-	first, last uint32 // place+1
+	long        slab[[2]segment.IP] // addresses of IPv6
+	first, last uint32              // place+1
 }
 
 // add lets a SYN wait. ok is false if it is older than the latest: then they would not stand in order.
@@ -102,6 +111,13 @@ func (q *embryos) add(s *segment.Segment) (place uint32, ok bool) {
 	}
 	place, e := q.slab.take()
 	e.set(s)
+	if a, b := &s.Flow.A.IP, &s.Flow.B.IP; isMapped(a) && isMapped(b) {
+		e.a, e.b = binary.BigEndian.Uint32(a[12:]), binary.BigEndian.Uint32(b[12:])
+	} else {
+		at, both := q.long.take()
+		*both = [2]segment.IP{*a, *b}
+		e.a, e.bits = at, e.bits|1<<isLongAt
+	}
 	e.prev = q.last
 	if q.last != 0 {
 		q.slab.at(q.last - 1).next = place + 1
@@ -110,6 +126,51 @@ func (q *embryos) add(s *segment.Segment) (place uint32, ok bool) {
 	}
 	q.last = place + 1
 	return place, true
+}
+
+// isMapped reports whether an address is one of IPv4.
+func isMapped(ip *segment.IP) bool {
+	return binary.BigEndian.Uint64(ip[:]) == 0 && binary.BigEndian.Uint32(ip[8:]) == 0xffff
+}
+
+// mapped sets an address of IPv4.
+func mapped(ip *segment.IP, a uint32) {
+	ip[10], ip[11] = 0xff, 0xff
+	binary.BigEndian.PutUint32(ip[12:], a)
+}
+
+// flow returns the flow of e.
+func (q *embryos) flow(e *embryo) (f segment.Flow) {
+	f.A.Port, f.B.Port = e.portA, e.portB
+	if e.bits.isLong() {
+		both := q.long.at(e.a)
+		f.A.IP, f.B.IP = both[0], both[1]
+		return f
+	}
+	mapped(&f.A.IP, e.a)
+	mapped(&f.B.IP, e.b)
+	return f
+}
+
+// is reports whether f is the flow of e.
+func (q *embryos) is(e *embryo, f *segment.Flow) bool {
+	if e.portA != f.A.Port || e.portB != f.B.Port {
+		return false
+	}
+	if e.bits.isLong() {
+		both := q.long.at(e.a)
+		return both[0] == f.A.IP && both[1] == f.B.IP
+	}
+	word := binary.BigEndian.Uint32
+	return e.a == word(f.A.IP[12:]) && e.b == word(f.B.IP[12:]) && isMapped(&f.A.IP) && isMapped(&f.B.IP)
+}
+
+// drop gives the place of an embryo back.
+func (q *embryos) drop(place uint32) {
+	if e := q.slab.at(place); e.bits.isLong() {
+		q.long.give(e.a)
+	}
+	q.slab.give(place)
 }
 
 // unlink lets an embryo wait no more. Its place is still taken.
@@ -145,8 +206,8 @@ func (t *Tracker) setAside(s *segment.Segment, hash uint64) bool {
 func (t *Tracker) hatch(r ref, hash uint64) *connection {
 	e := t.embryos.slab.at(r.place())
 	t.embryos.unlink(e)
-	syn := e.syn()
-	t.embryos.slab.give(r.place())
+	syn := t.embryos.syn(e)
+	t.embryos.drop(r.place())
 	t.table.remove(uint32(hash), r)
 	t.live--
 	c := t.open(&syn, nil, hash)
@@ -160,7 +221,8 @@ func (t *Tracker) letGo(reason EndReason, at int64) {
 	r := refTo(lone, t.embryos.first-1)
 	e := t.embryos.slab.at(r.place())
 	t.embryos.unlink(e)
-	hash := Hash(&e.flow)
+	flow := t.embryos.flow(e)
+	hash := Hash(&flow)
 	incarnation := 1 + t.past.before(hash)
 	if !t.flushing { // else nobody will ask
 		t.table.remove(uint32(hash), r)

@@ -119,8 +119,8 @@ func disturbed(segments []segment.Segment, r *rand.Rand) []segment.Segment {
 
 // TestSizesOfForms: what a flood and a million connections cost.
 func TestSizesOfForms(t *testing.T) {
-	if tracker.SizeOfEmbryo > 80 || tracker.SizeOfPlain > 240 {
-		t.Errorf("an embryo takes %d octets, a plain connection %d; want at most 80 and 240", tracker.SizeOfEmbryo, tracker.SizeOfPlain)
+	if tracker.SizeOfEmbryo > 56 || tracker.SizeOfPlain > 240 {
+		t.Errorf("an embryo takes %d octets, a plain connection %d; want at most 56 and 240", tracker.SizeOfEmbryo, tracker.SizeOfPlain)
 	}
 }
 

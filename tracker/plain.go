@@ -157,9 +157,9 @@ func (t *Tracker) answer(r ref, s *segment.Segment, hash uint64) bool {
 	if incarnation > math.MaxUint8 {
 		return false
 	}
-	syn := e.syn()
+	syn := t.embryos.syn(e)
 	t.embryos.unlink(e)
-	t.embryos.slab.give(r.place())
+	t.embryos.drop(r.place())
 	place, p := t.plains.take()
 	*p = plainConn{
 		flow: syn.Flow, firstAt: narrowTime(syn.Time), firstNumber: [2]uint32{uint32(syn.Number), uint32(syn.Number >> 32)},

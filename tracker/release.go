@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"iter"
 	"slices"
+
+	"github.com/tcplife/tcplife/internal/segment"
 )
 
 // Order is the place of a record among those of a trace, whichever tracker made them: by the moment it could
@@ -191,9 +193,11 @@ func (t *Tracker) record(l *leaving) *Connection {
 	place := l.ref.place()
 	switch l.ref.form() {
 	case lone:
-		t.embryos.slab.at(place).record(&t.out, l)
+		e := t.embryos.slab.at(place)
+		syn := t.embryos.syn(e)
+		recordSyn(&syn, &t.out, l)
 		if !t.flushing { // else nobody takes it
-			t.embryos.slab.give(place)
+			t.embryos.drop(place)
 		}
 		return &t.out
 	case plain:
@@ -227,21 +231,20 @@ func (t *Tracker) record(l *leaving) *Connection {
 	return &t.out
 }
 
-// record makes the record of an unanswered SYN: what the rules would make of it, and no more than that
+// recordSyn makes the record of an unanswered SYN: what the rules would make of it, and no more than that
 // (TestPlainChangesNothing).
-func (e *embryo) record(r *Connection, l *leaving) {
-	client, m := e.bits.dir(), Mark{Packet: e.number(), At: e.at.time()}
+func recordSyn(syn *segment.Segment, r *Connection, l *leaving) {
+	m := markOf(syn)
 	r.clear()
-	r.Flow, r.ClientIs, r.Incarnation, r.Path = e.flow, client, int(l.incarnation), Path{VLAN: [2]uint16{e.vlan}}
-	r.First, r.Last, r.FirstFile, r.LastFile = m, m, uint32(e.file), uint32(e.file)
+	r.Flow, r.ClientIs, r.Incarnation, r.Path = syn.Flow, syn.Dir, int(l.incarnation), Path{VLAN: syn.VLAN}
+	r.First, r.Last, r.FirstFile, r.LastFile = m, m, syn.File, syn.File
 	r.Phase, r.EndReason, r.TraceEnd = PhasePostSyn, l.reason, l.at
 	r.Handshake.Syn = m
 	r.Transitions = append(r.Transitions, Transition{Role: Client, From: Closed, To: SynSent, Event: SndSyn, Certainty: Observed, Mark: m})
 	x := &r.Endpoints[Client]
-	x.State, x.First, x.Last, x.TTL, x.UnackedBytes = SynSent, m, m, e.ttl, 1
-	syn := e.syn()
-	x.readSynOptions(&syn)
-	x.count(&syn)
+	x.State, x.First, x.Last, x.TTL, x.UnackedBytes = SynSent, m, m, syn.TTL, 1
+	x.readSynOptions(syn)
+	x.count(syn)
 }
 
 // Collect returns clones of records.

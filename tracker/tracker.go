@@ -159,22 +159,23 @@ func (t *Tracker) find(hash uint64, f *segment.Flow) ref {
 	mask, want := t.table.mask(), uint32(hash)
 	for i := want & mask; ; i = (i + 1) & mask {
 		s := t.table.slots[i]
-		if s.ref == 0 || s.hash == want && same(t.flowAt(s.ref), f) {
+		if s.ref == 0 || s.hash == want && t.isOf(s.ref, f) {
 			return s.ref
 		}
 	}
 }
 
-func (t *Tracker) flowAt(r ref) *segment.Flow {
+// isOf reports whether r is of flow f.
+func (t *Tracker) isOf(r ref, f *segment.Flow) bool {
 	switch place := r.place(); r.form() {
 	case lone:
-		return &t.embryos.slab.at(place).flow
+		return t.embryos.is(t.embryos.slab.at(place), f)
 	case plain:
-		return &t.plains.at(place).flow
+		return same(&t.plains.at(place).flow, f)
 	case settled:
-		return &t.settleds.at(place).flow
+		return same(&t.settleds.at(place).flow, f)
 	default:
-		return &t.fulls[place].flow
+		return same(&t.fulls[place].flow, f)
 	}
 }
 
@@ -202,7 +203,7 @@ func (t *Tracker) touch(hashes []uint64, picks []uint16) {
 		switch place := r.place(); r.form() {
 		case lone:
 			e := t.embryos.slab.at(place)
-			read += uint32(e.flow.A.IP[0]) + uint32(e.vlan)
+			read += e.a + uint32(e.vlan)
 		case plain:
 			p := t.plains.at(place)
 			read += uint32(p.flow.A.IP[0]) + p.ack.time + p.ends[0].lowAt[1] + p.ends[1].packetsAt[0] + uint32(p.bits) // 64 octets apart
