@@ -1,0 +1,104 @@
+package tracker_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/tracker"
+)
+
+// bounded replays segments on a tracker with a bound, and holds it to what it promises whatever leaves early: no more
+// connections than allowed, all that it holds in order, each segment in one record, no record twice.
+func bounded(t *testing.T, tr *tracker.Tracker, limit int, segments []segment.Segment, takeEvery int) {
+	t.Helper()
+	var counted, evicted, sent uint64
+	firsts := map[uint64]bool{}
+	records := 0
+	take := func(most int) {
+		for _, c := range tr.Take() {
+			records++
+			if firsts[c.First.Packet] && c.Flow.A != c.Flow.B {
+				t.Fatalf("two records begin with packet %d", c.First.Packet)
+			}
+			firsts[c.First.Packet] = true
+			for _, e := range c.Endpoints {
+				counted += e.Packets + e.DuplicatePackets
+			}
+			if c.EndReason == tracker.EndEvicted {
+				evicted++
+			}
+			if most--; most == 0 {
+				break
+			}
+		}
+	}
+	for i := range segments {
+		s := &segments[i]
+		sent++
+		if s.Flow.A == s.Flow.B {
+			sent++ // both ends are it
+		}
+		if i%3 == 0 {
+			tr.Advance(s.Time)
+		}
+		tr.Observe(s)
+		// A connection stays beside the next one of its 4-tuple, so that there are never less than two.
+		if tr.Live() > max(limit, 2) {
+			t.Fatalf("segment %d: %d connections, want at most %d", i, tr.Live(), limit)
+		}
+		if err := tr.Broken(); err != nil {
+			t.Fatalf("segment %d: %v", i, err)
+		}
+		if i%takeEvery == 0 {
+			take(1 + i%4) // not always all of them
+			if err := tr.Broken(); err != nil {
+				t.Fatalf("segment %d, taken: %v", i, err)
+			}
+		}
+	}
+	for done := false; !done; {
+		done = tr.Flush()
+		take(-1)
+	}
+	if !tr.Flush() || tr.Live() != 0 {
+		t.Errorf("%d connections after the end", tr.Live())
+	}
+	take(-1)
+	sum := tr.Summary()
+	if counted != sent || sum.Connections != uint64(records) || sum.Evicted != evicted {
+		t.Errorf("%d segments in the records, %d were sent; %d records, %d counted; %d evicted, %d counted",
+			counted, sent, records, sum.Connections, evicted, sum.Evicted)
+	}
+}
+
+// TestEvictionLosesNothing: however small the table is, and whatever has to leave it.
+func TestEvictionLosesNothing(t *testing.T) {
+	for _, limit := range []int{1, 2, 3, 4, 10, 100} {
+		for seed := range uint64(60) {
+			traffic := newTraffic(seed, 3+int(seed%4)*limit)
+			traffic.backwards = seed%2 == 0
+			segments := traffic.segments(400)
+			cfg := tracker.DefaultConfig()
+			cfg.MaxConnections = limit
+			t.Run(fmt.Sprintf("%d/%d", limit, seed), func(t *testing.T) {
+				bounded(t, tracker.New(cfg), limit, segments, 1+int(seed%9))
+			})
+			t.Run(fmt.Sprintf("%d/%d/full", limit, seed), func(t *testing.T) {
+				bounded(t, tracker.NewWithoutSmallForms(cfg), limit, segments, 1+int(seed%9))
+			})
+		}
+	}
+}
+
+// TestTrafficInAnyForm: many 4-tuples, reused and disturbed, tell the same with and without the small forms.
+func TestTrafficInAnyForm(t *testing.T) {
+	for seed := range uint64(300) {
+		traffic := newTraffic(seed, 1+int(seed%15))
+		traffic.backwards = seed%2 == 0
+		if seed%3 == 0 {
+			traffic.unit = 1e9
+		}
+		formsAgree(t, fmt.Sprint(seed), traffic.segments(600))
+	}
+}
