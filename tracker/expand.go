@@ -69,6 +69,7 @@ func (p *plainConn) fill(c *connection) {
 	server.at(RcvAckSyn).set(ack, provisional)
 	if p.bits&taken != 0 {
 		server.at(RcvAckSyn).grade = confirmed
+		c.openingOver = true
 	}
 	c.fillOldest()
 }

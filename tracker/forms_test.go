@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/tcplife/tcplife/internal/script"
 	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/tracker"
 )
@@ -115,6 +116,24 @@ func disturbed(segments []segment.Segment, r *rand.Rand) []segment.Segment {
 		}
 	}
 	return out
+}
+
+// TestOpeningStaysOver: what an ordinary segment told of the opening is not asked again after a small form, whatever a SYN-ACK of the
+// client's makes of it then.
+func TestOpeningStaysOver(t *testing.T) {
+	c, err := script.Parse("late SYN-ACK", `A SYN-ACK of the client's in an open connection, then a FIN and data that acknowledge it.
+0     > S  0:0(0)
++.020 < S. 0:0(0) ack 1
++.001 > .  1:1(0) ack 1
++.001 < P. 1:101(100) ack 1
++400  > S. 700000:700000(0) ack 201
++.010 > F. 700001:700001(0) ack 201
++.100 < .  201:401(200) ack 700002
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	formsAgree(t, "as it was", c.Segments())
 }
 
 // TestSizesOfForms: what a flood and a million connections cost.
