@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/tcplife/tcplife/internal/script"
 	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/tracker"
 )
@@ -100,5 +101,35 @@ func TestTrafficInAnyForm(t *testing.T) {
 			traffic.unit = 1e9
 		}
 		formsAgree(t, fmt.Sprint(seed), traffic.segments(600))
+	}
+}
+
+// TestTheSettledLeaveBehindVoidDeadlines: the SYN of a connection that was full from the start leaves a deadline behind when it
+// settles; it must not hide that the connection can leave.
+func TestTheSettledLeaveBehindVoidDeadlines(t *testing.T) {
+	c, err := script.Parse("closed", `Opened, and closed later than a minute after.
+0     > S  0:0(0)
++.020 < S. 0:0(0) ack 1
++.001 > .  1:1(0) ack 1
++80   > F. 1:1(0) ack 1
++.020 < F. 1:1(0) ack 2
++.001 > .  2:2(0) ack 2
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	segments := c.Segments()
+	segments[0].IPLen = 1000 // no embryo
+	next := segments[5]
+	next.Number, next.Flags, next.Ack, next.Flow.B.IP[15] = 7, segment.SYN, 0, 99
+	cfg := tracker.DefaultConfig()
+	cfg.MaxConnections = 1
+	tr := tracker.New(cfg)
+	for i := range segments {
+		tr.Observe(&segments[i])
+	}
+	tr.Observe(&next)
+	if tr.Live() != 1 || tr.Summary().Evicted != 1 {
+		t.Errorf("%d connections, %d evicted; want one of each", tr.Live(), tr.Summary().Evicted)
 	}
 }
