@@ -152,7 +152,7 @@ func (t *Tracker) expire() {
 		case c.deadline > at:
 			t.enqueue(c) // it was heard of since
 		default:
-			t.release(c, c.settledReason(), c.deadline)
+			t.lapse(c)
 		}
 	}
 }
