@@ -2,7 +2,9 @@ package tracker_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/tcplife/tcplife/internal/script"
 	"github.com/tcplife/tcplife/internal/segment"
@@ -92,15 +94,34 @@ func TestEvictionLosesNothing(t *testing.T) {
 	}
 }
 
-// TestTrafficInAnyForm: many 4-tuples, reused and disturbed, tell the same with and without the small forms.
+// TestTrafficInAnyForm: many 4-tuples, reused and disturbed, tell the same with and without the small forms, whenever the trace
+// was captured, wherever its numbers stand, and however short connections wait.
 func TestTrafficInAnyForm(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(1200) {
+		r := rand.New(rand.NewPCG(seed, 3))
 		traffic := newTraffic(seed, 1+int(seed%15))
 		traffic.backwards = seed%2 == 0
 		if seed%3 == 0 {
 			traffic.unit = 1e9
 		}
-		formsAgree(t, fmt.Sprint(seed), traffic.segments(600))
+		traffic.now = []int64{traffic.now, -5e9, -1e18, 0, -200e9, 4294967 * 1e9}[r.IntN(6)]
+		traffic.number = []uint64{0, 1<<32 - 100, 1<<40 - 100, 1 << 62}[r.IntN(4)]
+		segments := disturbed(traffic.segments(250), r)
+		if seed%4 == 1 {
+			for i := range segments {
+				segments[i].File = uint32(65_400 + i)
+			}
+		}
+		cfg := tracker.DefaultConfig()
+		switch seed % 5 {
+		case 1:
+			cfg.Attempt = 3 * time.Second
+		case 2:
+			cfg.Linger, cfg.TimeWait = time.Second, time.Second
+		case 3:
+			cfg.Attempt, cfg.MaxFacts, cfg.MaxRanges = time.Second, 2, 2
+		}
+		formsAgreeBy(t, cfg, fmt.Sprint(seed), segments)
 	}
 }
 

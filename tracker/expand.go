@@ -18,6 +18,8 @@ func (t *Tracker) expand(r ref, hash uint64) *connection {
 		t.half.remove(t, r.place())
 		c.deadline = p.heardAt() + t.cfg.Attempt.Nanoseconds()
 		t.enqueue(c)
+	} else {
+		c.calm = true
 	}
 	p.bits = 0
 	t.plains.give(r.place())
