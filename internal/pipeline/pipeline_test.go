@@ -296,8 +296,9 @@ func coarse(seed uint64) []segment.Segment {
 	for n := range uint64(400) {
 		now += int64(r.IntN(3)) * 10_000_000_000
 		i := r.IntN(len(stages))
-		s := segment.Segment{Number: n + 1, Time: now, IPLen: 40, Window: 1000, Seq: 1001, Ack: 2001, Flow: segment.Flow{
-			A: segment.Endpoint{IP: segment.IP{15: 1}, Port: uint16(i)}, B: segment.Endpoint{IP: segment.IP{15: 2}, Port: 80}}}
+		s := segment.Segment{Number: n + 1, Time: now, IPLen: 40, Window: 1000, Seq: 1001, Ack: 2001}
+		s.Flow.A = segment.Endpoint{IP: segment.IP{15: 1}, Port: uint16(i)}
+		s.Flow.B = segment.Endpoint{IP: segment.IP{15: 2}, Port: 80}
 		switch stages[i] {
 		case 0:
 			s.Flags, s.Seq, s.Ack = segment.SYN, 1000, 0

@@ -21,18 +21,18 @@ func flood(n int) []segment.Segment {
 	for i := range all {
 		all[i] = segment.Segment{
 			Number: uint64(i + 1), Time: 1_700_000_000_000_000_000 + int64(i), Flags: segment.SYN, IPLen: 40, Window: 1000,
-			Flow: segment.Flow{A: segment.Endpoint{IP: segment.IP{14: byte(i >> 8), 15: byte(i)}, Port: uint16(1024 + i>>16)},
-				B: segment.Endpoint{IP: segment.IP{0: 1}, Port: 80}},
 		}
+		all[i].Flow.A = segment.Endpoint{IP: segment.IP{14: byte(i >> 8), 15: byte(i)}, Port: 1024}
+		all[i].Flow.B = segment.Endpoint{IP: segment.IP{0: 1}, Port: 80}
 	}
 	all[n-1].Time += int64(time.Hour)
 	return all
 }
 
 // wordy parts write much for each record, so that one round fills many pieces.
-func wordy(n, octets int) []pipeline.Part {
+func wordy(n int) []pipeline.Part {
 	all := parts(n)
-	text := bytes.Repeat([]byte{'x'}, octets)
+	text := bytes.Repeat([]byte{'x'}, 4000)
 	for i := range all {
 		all[i].Record = func(dst []byte, c *tracker.Connection) []byte {
 			return append(fmt.Appendf(dst, "%d|%d|", c.First.Packet, c.TraceEnd), append(text, '\n')...)
@@ -58,12 +58,12 @@ func (h *halting) Write(b []byte) (int, error) {
 func TestMuchAtOnce(t *testing.T) {
 	segments := flood(4000)
 	var want bytes.Buffer
-	if err := pipeline.Run(t.Context(), &source{segments, 512, io.EOF}, wordy(1, 4000), &want); err != nil {
+	if err := pipeline.Run(t.Context(), &source{segments, 512, io.EOF}, wordy(1), &want); err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range []int{2, 7, 64} {
 		var got bytes.Buffer
-		if err := pipeline.Run(t.Context(), &source{segments, 512, io.EOF}, wordy(n, 4000), &got); err != nil {
+		if err := pipeline.Run(t.Context(), &source{segments, 512, io.EOF}, wordy(n), &got); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got.Bytes(), want.Bytes()) {
@@ -93,18 +93,18 @@ func TestNobodyStays(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 64} {
 		for _, left := range []int{0, 70_000, 300_000, 1_000_000, 4_000_000} {
 			src := &idle{source: source{segments, 512, io.EOF}}
-			if err := pipeline.Run(t.Context(), src, wordy(n, 4000), &halting{left, full}); !errors.Is(err, full) {
+			if err := pipeline.Run(t.Context(), src, wordy(n), &halting{left, full}); !errors.Is(err, full) {
 				t.Errorf("%d parts, %d octets: error %v", n, left, err)
 			}
 		}
 		ctx, interrupt := context.WithCancelCause(t.Context())
 		stop := errors.New("stop")
-		if err := pipeline.Run(ctx, &endless{source{segments, 512, nil}, interrupt, 4, stop}, wordy(n, 4000), &halting{1 << 30, full}); !errors.Is(err, stop) {
+		if err := pipeline.Run(ctx, &endless{source{segments, 512, nil}, interrupt, 4, stop}, wordy(n), &halting{1 << 30, full}); !errors.Is(err, stop) {
 			t.Errorf("%d parts: error %v, want %v", n, err, stop)
 		}
 		ctx, interrupt = context.WithCancelCause(t.Context())
 		out := cancels{interrupt, stop}
-		if err := pipeline.Run(ctx, &source{segments, 512, io.EOF}, wordy(n, 4000), out); err != nil && !errors.Is(err, stop) {
+		if err := pipeline.Run(ctx, &source{segments, 512, io.EOF}, wordy(n), out); err != nil && !errors.Is(err, stop) {
 			t.Errorf("%d parts, interrupted at the end: %v", n, err)
 		}
 		interrupt(nil)
