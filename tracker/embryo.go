@@ -228,5 +228,8 @@ func (t *Tracker) letGo(reason EndReason, at int64) {
 		t.table.remove(uint32(hash), r)
 		t.past.left(hash, incarnation)
 	}
-	t.left(leaving{at: at, packet: e.number(), ref: r, reason: reason, incarnation: uint16(min(incarnation, math.MaxUint16))})
+	t.left(leaving{
+		at: at, packet: e.number(), ref: r, reason: reason, rank: reason.rank(),
+		incarnation: uint16(min(incarnation, math.MaxUint16)),
+	})
 }

@@ -1,5 +1,7 @@
 package tracker
 
+import "math"
+
 // makeRoom sees to it that one more connection fits. keep is not chosen.
 func (t *Tracker) makeRoom(keep *connection) {
 	if t.live < t.cfg.MaxConnections || t.flushing {
@@ -9,21 +11,33 @@ func (t *Tracker) makeRoom(keep *connection) {
 		t.letGo(EndEvicted, t.now)
 		return
 	}
-	if t.half.first != 0 && (len(t.queue) == 0 || t.plains.at(t.half.first-1).heardAt()+t.cfg.Attempt.Nanoseconds() < t.queue[0].at) {
+	soonest := t.soonest()
+	if t.half.first != 0 && t.plains.at(t.half.first-1).heardAt()+t.cfg.Attempt.Nanoseconds() < soonest {
 		t.leave(t.half.first-1, EndEvicted, t.now)
 		return
 	}
-	if at := t.settledUntil(); t.settled.first != 0 && (len(t.queue) == 0 || at < t.queue[0].at) {
+	if t.settled.first != 0 && t.settledUntil() < soonest {
 		t.leaveSettled(EndEvicted, t.now)
 		return
 	}
-	for len(t.queue) > 0 { // then closed ones and dead attempts: they have said it all
-		if c, valid := t.pop(); valid {
-			t.release(c, EndEvicted, t.now)
-			return
-		}
+	if len(t.queue) > 0 { // then closed ones and dead attempts: they have said it all
+		c, _ := t.pop()
+		t.release(c, EndEvicted, t.now)
+		return
 	}
 	t.evictIdle(keep)
+}
+
+// soonest is when the first of the deadlines is, math.MaxInt64 if nobody waits for one. It drops those that are void: who
+// waits in a small form must not stay behind them.
+func (t *Tracker) soonest() int64 {
+	for len(t.queue) > 0 {
+		if d := &t.queue[0]; d.valid() && d.c.deadline != 0 {
+			return d.at
+		}
+		t.pop()
+	}
+	return math.MaxInt64
 }
 
 // evictIdle lets the hand of a clock go round over all places: it passes over those heard of since

@@ -18,6 +18,8 @@ func (t *Tracker) expand(r ref, hash uint64) *connection {
 		t.half.remove(t, r.place())
 		c.deadline = p.heardAt() + t.cfg.Attempt.Nanoseconds()
 		t.enqueue(c)
+	} else {
+		c.calm = true
 	}
 	p.bits = 0
 	t.plains.give(r.place())
@@ -69,6 +71,7 @@ func (p *plainConn) fill(c *connection) {
 	server.at(RcvAckSyn).set(ack, provisional)
 	if p.bits&taken != 0 {
 		server.at(RcvAckSyn).grade = confirmed
+		c.openingOver = true
 	}
 	c.fillOldest()
 }

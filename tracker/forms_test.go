@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/tcplife/tcplife/internal/script"
 	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/tracker"
 )
@@ -34,8 +35,13 @@ func replayOn(t *tracker.Tracker, segments []segment.Segment) (r replayed) {
 // formsAgree replays segments with and without the small forms.
 func formsAgree(t *testing.T, what string, segments []segment.Segment) {
 	t.Helper()
-	got := replayOn(tracker.New(tracker.DefaultConfig()), segments)
-	want := replayOn(tracker.NewWithoutSmallForms(tracker.DefaultConfig()), segments)
+	formsAgreeBy(t, tracker.DefaultConfig(), what, segments)
+}
+
+func formsAgreeBy(t *testing.T, cfg tracker.Config, what string, segments []segment.Segment) {
+	t.Helper()
+	got := replayOn(tracker.New(cfg), segments)
+	want := replayOn(tracker.NewWithoutSmallForms(cfg), segments)
 	switch {
 	case !reflect.DeepEqual(got.verdicts, want.verdicts):
 		t.Errorf("%s: verdicts %v, want %v", what, got.verdicts, want.verdicts)
@@ -115,6 +121,69 @@ func disturbed(segments []segment.Segment, r *rand.Rand) []segment.Segment {
 		}
 	}
 	return out
+}
+
+// TestOpeningStaysOver: what an ordinary segment told of the opening is not asked again after a small form, whatever a SYN-ACK of the
+// client's makes of it then.
+func TestOpeningStaysOver(t *testing.T) {
+	c, err := script.Parse("late SYN-ACK", `A SYN-ACK of the client's in an open connection, then a FIN and data that acknowledge it.
+0     > S  0:0(0)
++.020 < S. 0:0(0) ack 1
++.001 > .  1:1(0) ack 1
++.001 < P. 1:101(100) ack 1
++400  > S. 700000:700000(0) ack 201
++.010 > F. 700001:700001(0) ack 201
++.100 < .  201:401(200) ack 700002
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	formsAgree(t, "as it was", c.Segments())
+}
+
+// TestTheReplacedLeaveInTime: a connection that another replaced leaves when its stragglers are over, whatever form it had and
+// whichever of the two leaves first.
+func TestTheReplacedLeaveInTime(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		back       int // this segment and those behind it are stamped 100 s earlier
+	}{
+		{"a straggler", `A straggler of the first connection, after the second was answered.
+0     > S  0:0(0)
++.020 < S. 0:0(0) ack 1
++.001 > .  1:1(0) ack 1
++1    > S  5000000:5000000(0)
++.020 < S. 7000000:7000000(0) ack 5000001
++.001 > .  1:101(100) ack 1
++900  > .  101:101(0) ack 1
+`, 7},
+		{"it stays behind", `The second connection is reset, and by its clock leaves before the first.
+0     > S  0:0(0)
++.020 < S. 0:0(0) ack 1
++.001 > .  1:1(0) ack 1
++.001 > .  1:101(100) ack 1
++.001 > .  1:101(100) ack 1
++.020 < .  1:1(0) ack 101
++500  > S  5000000:5000000(0)
++.001 < .  1:1(0) ack 101
++.020 < S. 7000000:7000000(0) ack 5000001
++.001 > .  5000001:5000001(0) ack 7000001
++.001 > R. 5000001:5000001(0) ack 7000001 win 0
++130  < P. 1:11(10) ack 101
++.001 > .  101:101(0) ack 11
++900  > .  101:101(0) ack 11
+`, 10},
+	} {
+		parsed, err := script.Parse(c.name, c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		segments := parsed.Segments()
+		for i := c.back; i < len(segments); i++ {
+			segments[i].Time -= 100e9
+		}
+		formsAgree(t, c.name, segments)
+	}
 }
 
 // TestSizesOfForms: what a flood and a million connections cost.

@@ -60,7 +60,8 @@ func replay(segments []segment.Segment, takeEvery int) []*tracker.Connection {
 }
 
 // FuzzTracker: whatever passes, each endpoint walks the two tables without a gap, in order of time;
-// every segment is in exactly one record; and neither batches nor another 4-tuple change a record.
+// every segment is in exactly one record; neither batches nor another 4-tuple nor the small forms change a record; and
+// however small the table is, nothing is lost (bounded).
 func FuzzTracker(f *testing.F) {
 	f.Add([]byte("\x01\x00\x02\xff\x00\x00\x00\x00\x00\x02" + "\x01\x01\x12\xff\x00\x00\x00\x00\x01\x04" + "\x01\x00\x10\xff\x00\x00\x01\x00\x01\x06"))
 	f.Add([]byte("\x01\x00\x02\xff\x00\x00\x00\x00\x00\x02" + "\x01\x01\x14\x00\x00\x00\x00\x00\x01\x04" + "\x30\x00\x02\xff\x00\x00\x05\x00\x00\x06"))
@@ -81,6 +82,13 @@ func FuzzTracker(f *testing.F) {
 			t.Errorf("%d segments in the records, %d were sent", counted, len(segments))
 		}
 		checkAlone(t, segments, records)
+		formsAgree(t, "fuzzed", segments)
+		for limit := 1; limit <= 4; limit++ {
+			cfg := tracker.DefaultConfig()
+			cfg.MaxConnections = limit
+			bounded(t, tracker.New(cfg), limit, segments, 2)
+			bounded(t, tracker.NewWithoutSmallForms(cfg), limit, segments, 2)
+		}
 	})
 }
 

@@ -31,11 +31,11 @@ func (t *Tracker) incarnationFor(s *segment.Segment, hash uint64) *connection {
 func (t *Tracker) current(s *segment.Segment, hash uint64) *connection {
 	c := t.latest(hash, &s.Flow)
 	for c != nil && c.deadline != 0 && s.Time > c.deadline && !(c.unanswered() && c.answers(s)) { // an answer is one, whatever a clock says
-		t.release(c, c.settledReason(), c.deadline)
+		t.lapse(c)
 		c = t.latest(hash, &s.Flow)
 	}
 	if c != nil && c.previous != nil && c.previous.deadline != 0 && s.Time > c.previous.deadline {
-		t.release(c.previous, c.previous.settledReason(), c.previous.deadline)
+		t.lapse(c.previous)
 	}
 	return c
 }

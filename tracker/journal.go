@@ -8,7 +8,7 @@ import "github.com/tcplife/tcplife/internal/segment"
 type journal struct {
 	entries []entry // a ring: number n stands at n modulo its length, a power of two
 	next    uint32  // the number of the next entry; 0 is none
-	newest  uint32  // the latest time of an entry, see entry.at
+	newest  uint32  // the latest time of an entry, see entry.at; that of the last one when they are disordered
 	// disordered: some segment was stamped earlier than one before it. Until then what follows a segment is no older.
 	disordered bool
 }
@@ -61,13 +61,13 @@ func (j *journal) add(t *thread, d segment.Direction, hash, now uint32) {
 	if j.entries == nil {
 		j.entries, j.next, j.newest = make([]entry, shortestJournal), 1, now
 	}
+	if int32(now-j.newest) > 0 || j.disordered { // a clock that went back may never catch up
+		j.newest = now
+	}
 	if oldest := j.at(j.next); j.next > uint32(len(j.entries)) && len(j.entries) < longestJournal {
 		if age := int32(j.newest - oldest.at); age < journalKept && age > -journalKept {
 			j.grow()
 		}
-	}
-	if int32(now-j.newest) > 0 {
-		j.newest = now
 	}
 	e := entry{hash: hash, at: now, own: j.of(*t, d), other: j.of(*t, d.Reverse())}
 	t.latest, t.from = j.next, d

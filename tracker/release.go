@@ -55,11 +55,12 @@ type leaving struct {
 	packet uint64
 	ref    ref
 	reason EndReason
+	rank   rank
 	// incarnation of an embryo; the others know it themselves.
 	incarnation uint16
 }
 
-func (l *leaving) order() Order { return Order{At: l.at, rank: l.reason.rank(), packet: l.packet} }
+func (l *leaving) order() Order { return Order{At: l.at, rank: l.rank, packet: l.packet} }
 
 // left notes that what stands at r has left the table.
 func (t *Tracker) left(l leaving) {
@@ -68,7 +69,7 @@ func (t *Tracker) left(l leaving) {
 	if l.reason == EndEvicted {
 		t.sum.Evicted++
 	}
-	if l.reason.rank() == forced {
+	if l.rank == forced {
 		l.packet = t.sum.Last.Packet // by this one
 	}
 	t.ended = append(t.ended, l)
@@ -76,11 +77,18 @@ func (t *Tracker) left(l leaving) {
 
 // release takes a full connection out of the table.
 func (t *Tracker) release(c *connection, reason EndReason, at int64) {
+	t.releaseAs(c, reason, reason.rank(), at)
+}
+
+// lapse takes a full connection out of the table whose own deadline is over: no segment forced it, whatever the reason.
+func (t *Tracker) lapse(c *connection) { t.releaseAs(c, c.settledReason(), inTime, c.deadline) }
+
+func (t *Tracker) releaseAs(c *connection, reason EndReason, as rank, at int64) {
 	c.reason, c.cutAt, c.gone = reason, at, true
 	if !t.flushing { // else nobody will ask
 		t.unlist(c)
 	}
-	t.left(leaving{at: at, packet: c.first.Packet, ref: c.ref, reason: reason})
+	t.left(leaving{at: at, packet: c.first.Packet, ref: c.ref, reason: reason, rank: as})
 }
 
 // unlist takes a full connection out of the table, and leaves the one before in its place.
@@ -120,7 +128,7 @@ func (t *Tracker) gone(p *plainConn, r ref, reason EndReason, at int64) {
 		t.past.left(hash, int(p.incarnation))
 	}
 	p.bits &^= inUse
-	t.left(leaving{at: at, packet: p.number(), ref: r, reason: reason})
+	t.left(leaving{at: at, packet: p.number(), ref: r, reason: reason, rank: reason.rank()})
 }
 
 // flushStep is how many connections one call of Flush lets go: few

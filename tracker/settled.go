@@ -108,7 +108,7 @@ func (t *Tracker) unpacksTo(q *settledConn, c *connection) bool {
 	for d := range s.ends {
 		s.ends[d].teardown = c.ends[d].teardown // where it stands; what it says is compared below
 	}
-	return s.course == c.course && s.ends == c.ends && *s.closing == *c.closing && s.factsDropped == c.factsDropped && len(s.facts) == len(c.facts)
+	return s.openingOver == c.openingOver && s.course == c.course && s.ends == c.ends && *s.closing == *c.closing && s.factsDropped == c.factsDropped && len(s.facts) == len(c.facts)
 }
 
 // pack takes what there is room for: what does not fit, unpacksTo finds missing.

@@ -15,6 +15,9 @@ func (p *plainConn) of(sleeper uint32) { p.incarnation, p.synAck.packets = 0, sl
 // sleep lets c sleep if it is ordinary from here on, as far as can be told: if plainConn can say all that the rules
 // for ordinary segments look at.
 func (t *Tracker) sleep(c *connection, hash uint64) {
+	if c.deadline != 0 || c.ends[0].teardown != nil {
+		return // it was replaced, and survived what replaced it
+	}
 	if t.fullOnly || !c.openingOver || c.tentative || c.lastFile > math.MaxUint16 || !c.ends[0].atEase(&c.ends[1]) || !c.ends[1].atEase(&c.ends[0]) {
 		return
 	}

@@ -86,10 +86,13 @@ func (t *Tracker) enqueue(c *connection) {
 	}
 }
 
+// valid reports whether d is its connection's entry still.
+func (d *deadline) valid() bool { return d.life == d.c.life && !d.c.gone && d.at == d.c.queuedAt }
+
 // pop takes the first of the deadlines. It is void if its connection left, waits for more, or has another entry.
 func (t *Tracker) pop() (c *connection, valid bool) {
 	d := t.queue.pop()
-	if d.life != d.c.life || d.c.gone || d.at != d.c.queuedAt {
+	if !d.valid() {
 		return nil, false
 	}
 	d.c.queuedAt = 0
@@ -149,7 +152,7 @@ func (t *Tracker) expire() {
 		case c.deadline > at:
 			t.enqueue(c) // it was heard of since
 		default:
-			t.release(c, c.settledReason(), c.deadline)
+			t.lapse(c)
 		}
 	}
 }

@@ -60,19 +60,26 @@ func New(cfg Config) *Tracker {
 func (t *Tracker) Observe(s *segment.Segment) Verdict { return t.observe(s, Hash(&s.Flow)) }
 
 // ObserveThese replays those segments of a batch that picks names, in its order. hashes are those of the flows of the
-// whole batch. Each segment's time passes with it (see Advance).
+// whole batch. The time of each segment of the batch passes with it (see Advance), up to the last of those.
 func (t *Tracker) ObserveThese(batch []segment.Segment, hashes []uint64, picks []uint16) {
+	if len(picks) == 0 {
+		return
+	}
+	last := picks[len(picks)-1]
 	for len(picks) > 0 {
 		n := min(len(picks), touchAhead)
 		t.touch(hashes, picks[:n])
 		for _, i := range picks[:n] {
-			s := &batch[i]
-			t.observe(s, hashes[i])
-			// With each segment, not once a batch: where batches end must not show in a record.
-			t.Advance(s.Time)
+			// With each segment, whoever's it is, not once a batch: neither where batches end nor who shares them
+			// must show in a record.
+			if i > 0 {
+				t.Advance(batch[i-1].Time)
+			}
+			t.observe(&batch[i], hashes[i])
 		}
 		picks = picks[n:]
 	}
+	t.Advance(batch[last].Time)
 }
 
 func (t *Tracker) observe(s *segment.Segment, hash uint64) Verdict {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -261,4 +262,64 @@ func TestSharingStops(t *testing.T) {
 	if err := pipeline.Run(t.Context(), &source{segments, 512, io.EOF}, parts(3), out); !errors.Is(err, full) || out.calls != 1 {
 		t.Errorf("written %d times, error %v; want once and %v", out.calls, err, full)
 	}
+}
+
+// TestOthersTimeIsEverybodys: a segment of one share may be what lets a connection of another leave, in the middle of a batch: at
+// the very moment when its time is over, or before an answer that comes too late. Times are so coarse that this happens all the time.
+func TestOthersTimeIsEverybodys(t *testing.T) {
+	for seed := range uint64(60) {
+		segments := coarse(seed)
+		var want bytes.Buffer
+		if err := pipeline.Run(t.Context(), &source{segments, 512, io.EOF}, parts(1), &want); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{2, 5} {
+			for _, limit := range []int{1, 7, 512} {
+				var got bytes.Buffer
+				if err := pipeline.Run(t.Context(), &source{segments, limit, io.EOF}, parts(n), &got); err != nil {
+					t.Fatal(err)
+				}
+				if !bytes.Equal(got.Bytes(), want.Bytes()) {
+					t.Errorf("seed %d, %d parts, batches of %d: other output than of one", seed, n, limit)
+				}
+			}
+		}
+	}
+}
+
+// coarse are handshakes, refusals and closes of some 4-tuples, with times of whole tens of seconds.
+func coarse(seed uint64) []segment.Segment {
+	r := rand.New(rand.NewPCG(seed, 1))
+	stages := make([]int, 12)
+	var all []segment.Segment
+	now := int64(1_700_000_000_000_000_000)
+	for n := range uint64(400) {
+		now += int64(r.IntN(3)) * 10_000_000_000
+		i := r.IntN(len(stages))
+		s := segment.Segment{Number: n + 1, Time: now, IPLen: 40, Window: 1000, Seq: 1001, Ack: 2001}
+		s.Flow.A = segment.Endpoint{IP: segment.IP{15: 1}, Port: uint16(i)}
+		s.Flow.B = segment.Endpoint{IP: segment.IP{15: 2}, Port: 80}
+		switch stages[i] {
+		case 0:
+			s.Flags, s.Seq, s.Ack = segment.SYN, 1000, 0
+		case 1:
+			s.Flags, s.Dir, s.Seq, s.Ack = segment.SYN|segment.ACK, segment.BtoA, 2000, 1001
+			if r.IntN(3) == 0 {
+				s.Flags, s.Seq = segment.RST|segment.ACK, 0
+			}
+		case 2:
+			s.Flags = segment.ACK
+		case 3:
+			s.Flags = segment.FIN | segment.ACK
+		case 4:
+			s.Flags, s.Dir, s.Seq, s.Ack = segment.FIN|segment.ACK, segment.BtoA, 2001, 1002
+		default:
+			s.Flags, s.Seq, s.Ack = segment.ACK, 1002, 2002
+		}
+		if stages[i]++; stages[i] > 6 || r.IntN(8) == 0 {
+			stages[i] = 0
+		}
+		all = append(all, s)
+	}
+	return all
 }

@@ -122,8 +122,13 @@ func (s *sharing) read(ctx context.Context, src Source) {
 func (s *sharing) track(part int) {
 	t := s.parts[part].Tracker
 	defer close(s.crop[part])
+	begun := false
 	for r := range s.rounds[part] {
 		if r.n > 0 {
+			if !begun {
+				t.Advance(r.segments[0].Time) // the trace begins with it, whoever's it is
+				begun = true
+			}
 			r.observe(t, part)
 		}
 		if r.users.Add(-1) == 0 {
@@ -144,7 +149,6 @@ func (s *sharing) track(part int) {
 func (r *round) observe(t *tracker.Tracker, part int) {
 	picks := r.picks[part]
 	if r.inOrder {
-		t.Advance(r.segments[0].Time) // the trace begins with it, whoever's it is
 		t.ObserveThese(r.segments[:r.n], r.hashes[:r.n], picks)
 		t.Advance(r.now)
 		return
