@@ -31,6 +31,9 @@ func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
 	if t.corrupted(c, s, x) {
 		return NoteBadChecksum
 	}
+	if s.Flags.Has(segment.SYN) {
+		c.openingOver = false // it may begin anew
+	}
 	switch s.Flags & (segment.SYN | segment.ACK | segment.RST) {
 	case segment.SYN:
 		note := c.onSyn(t, s, x, y)

@@ -1,6 +1,10 @@
 package tracker
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tcplife/tcplife/internal/segment"
+)
 
 // Live is how many connections the tracker believes are in its table.
 func (t *Tracker) Live() int { return t.live }
@@ -63,7 +67,7 @@ func (c *census) slots() error {
 		}
 		c.table[s.ref] = true
 		f := c.t.flowAt(s.ref)
-		if uint32(Hash(f)) != s.hash || c.t.find(Hash(f), f) != s.ref {
+		if uint32(Hash(&f)) != s.hash || c.t.find(Hash(&f), &f) != s.ref {
 			return fmt.Errorf("place %d of form %d is not found by its flow", s.ref.place(), s.ref.form())
 		}
 	}
@@ -71,6 +75,20 @@ func (c *census) slots() error {
 		return fmt.Errorf("%d slots are used, %d counted", used, c.t.table.used)
 	}
 	return nil
+}
+
+// flowAt returns the flow of what stands at r.
+func (t *Tracker) flowAt(r ref) segment.Flow {
+	switch place := r.place(); r.form() {
+	case lone:
+		return t.embryos.flow(t.embryos.slab.at(place))
+	case plain:
+		return t.plains.at(place).flow
+	case settled:
+		return t.settleds.at(place).flow
+	default:
+		return t.fulls[place].flow
+	}
 }
 
 func (c *census) lone() error {
