@@ -1,7 +1,8 @@
 // Package pipeline moves segments from their source through trackers and hands
 // on what is made of the records in the order in which connections end.
 //
-// It promises that the same segments give the same output, however many trackers share the work.
+// It promises that the same segments give the same output, however many trackers share the work, as long as none
+// reaches its limits: each has its own (tracker.Config.MaxConnections, and a million closed 4-tuples remembered to number the next).
 // It knows nothing of files and formats. It is the only place with goroutines.
 package pipeline
 
