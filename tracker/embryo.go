@@ -99,10 +99,12 @@ func (q *embryos) syn(e *embryo) segment.Segment {
 
 // embryos are those that wait, in the order of their coming, which is that of their time.
 type embryos struct {
-	slab        slab[embryo]
-	long        slab[[2]segment.IP] // addresses of IPv6
-	first, last uint32              // place+1
+	line
+	slab slab[embryo]
+	long slab[[2]segment.IP] // addresses of IPv6
 }
+
+func (e *embryo) links() (before, behind *uint32) { return &e.prev, &e.next }
 
 // add lets a SYN wait. ok is false if it is older than the latest: then they would not stand in order.
 func (q *embryos) add(s *segment.Segment) (place uint32, ok bool) {
@@ -118,13 +120,7 @@ func (q *embryos) add(s *segment.Segment) (place uint32, ok bool) {
 		*both = [2]segment.IP{*a, *b}
 		e.a, e.bits = at, e.bits|1<<isLongAt
 	}
-	e.prev = q.last
-	if q.last != 0 {
-		q.slab.at(q.last - 1).next = place + 1
-	} else {
-		q.first = place + 1
-	}
-	q.last = place + 1
+	join(&q.line, &q.slab, place)
 	return place, true
 }
 
@@ -173,20 +169,6 @@ func (q *embryos) drop(place uint32) {
 	q.slab.give(place)
 }
 
-// unlink lets an embryo wait no more. Its place is still taken.
-func (q *embryos) unlink(e *embryo) {
-	if e.prev != 0 {
-		q.slab.at(e.prev - 1).next = e.next
-	} else {
-		q.first = e.next
-	}
-	if e.next != 0 {
-		q.slab.at(e.next - 1).prev = e.prev
-	} else {
-		q.last = e.prev
-	}
-}
-
 // setAside keeps s, which opens a 4-tuple, as an embryo, if it can be one.
 func (t *Tracker) setAside(s *segment.Segment, hash uint64) bool {
 	if !isEmbryo(s) {
@@ -205,7 +187,7 @@ func (t *Tracker) setAside(s *segment.Segment, hash uint64) bool {
 // hatch turns an embryo into the connection it would have been.
 func (t *Tracker) hatch(r ref, hash uint64) *connection {
 	e := t.embryos.slab.at(r.place())
-	t.embryos.unlink(e)
+	stepOut(&t.embryos.line, &t.embryos.slab, r.place())
 	syn := t.embryos.syn(e)
 	t.embryos.drop(r.place())
 	t.table.remove(uint32(hash), r)
@@ -220,7 +202,7 @@ func (t *Tracker) hatch(r ref, hash uint64) *connection {
 func (t *Tracker) letGo(reason EndReason, at int64) {
 	r := refTo(lone, t.embryos.first-1)
 	e := t.embryos.slab.at(r.place())
-	t.embryos.unlink(e)
+	stepOut(&t.embryos.line, &t.embryos.slab, r.place())
 	flow := t.embryos.flow(e)
 	hash := Hash(&flow)
 	incarnation := 1 + t.past.before(hash)

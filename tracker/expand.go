@@ -15,7 +15,7 @@ func (t *Tracker) expand(r ref, hash uint64) *connection {
 	p.fill(c)
 	t.table.replace(uint32(hash), r, c.ref)
 	if p.bits&established == 0 {
-		t.half.remove(t, r.place())
+		stepOut(&t.half, &t.plains, r.place())
 		c.deadline = p.heardAt() + t.cfg.Attempt.Nanoseconds()
 		t.enqueue(c)
 	} else {

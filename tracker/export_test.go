@@ -21,23 +21,3 @@ const (
 
 // SizeOfFlow is the size of a flow in memory, and what its fields need.
 const SizeOfFlow, OctetsOfFlow = unsafe.Sizeof(segment.Flow{}), 2 * (16 + 2)
-
-// Forms counts the connections of each form but embryos.
-func (t *Tracker) Forms() (plains, settleds, fulls int) {
-	for i := range t.plains.next {
-		if t.plains.at(i).bits&inUse != 0 {
-			plains++
-		}
-	}
-	for i := range t.settleds.next {
-		if t.settleds.at(i).bits&inUse != 0 {
-			settleds++
-		}
-	}
-	for _, c := range t.fulls {
-		if !c.gone {
-			fulls++
-		}
-	}
-	return
-}

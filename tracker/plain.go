@@ -150,7 +150,8 @@ func (t *Tracker) answer(r ref, s *segment.Segment, hash uint64) bool {
 	if s.Flags&(segment.SYN|segment.ACK|segment.RST|segment.FIN) != segment.SYN|segment.ACK || s.Dir == e.bits.dir() ||
 		uint32(s.Ack) != e.seq+1 || s.PayloadLen != 0 || s.Checksum == segment.ChecksumBad || e.bits.checksum() == segment.ChecksumBad ||
 		passed < 0 || passed > min(math.MaxUint32, t.cfg.Attempt.Nanoseconds()) || between > math.MaxUint32 ||
-		s.File > math.MaxUint16 || !t.half.takes(t, s.Time) {
+		s.File > math.MaxUint16 ||
+		t.half.last != 0 && s.Time < t.plains.at(t.half.last-1).heardAt() { // those that wait stand in order
 		return false
 	}
 	incarnation := 1 + t.past.before(hash)
@@ -158,7 +159,7 @@ func (t *Tracker) answer(r ref, s *segment.Segment, hash uint64) bool {
 		return false
 	}
 	syn := t.embryos.syn(e)
-	t.embryos.unlink(e)
+	stepOut(&t.embryos.line, &t.embryos.slab, r.place())
 	t.embryos.drop(r.place())
 	place, p := t.plains.take()
 	*p = plainConn{
@@ -178,7 +179,8 @@ func (t *Tracker) answer(r ref, s *segment.Segment, hash uint64) bool {
 	t.journal.remember(&th, s, syn.Time)
 	p.setThread(th)
 	t.table.replace(uint32(hash), r, refTo(plain, place))
-	t.half.add(t, place)
+	join(&t.half, &t.plains, place)
+	t.soon(p.heardAt() + t.cfg.Attempt.Nanoseconds())
 	return true
 }
 
@@ -304,7 +306,7 @@ func (t *Tracker) establish(p *plainConn, place uint32, s *segment.Segment, acks
 	if s.Dir != p.opener() || acks != 1 || passed < int64(p.synAck.time) || passed > math.MaxUint32 || between > math.MaxUint32 || s.Time > p.heardAt()+t.cfg.Attempt.Nanoseconds() {
 		return false
 	}
-	t.half.remove(t, place)
+	stepOut(&t.half, &t.plains, place)
 	p.bits |= established
 	p.ack = since{uint32(between), uint32(passed)}
 	p.ends[s.Dir].turnaround = p.ack.time - p.synAck.time
@@ -319,42 +321,11 @@ func (e *plainEnd) answered(after int64) {
 	}
 }
 
-// halfOpen are the plainConns that wait for the handshake's ACK, in order of their SYN-ACKs. Their links stand
-// where the moments of the first data will: that of A is the one before, that of B the one behind, place+1.
-type halfOpen struct{ first, last uint32 }
+// links are those of the plainConns that wait for the handshake's ACK, in order of their SYN-ACKs. They stand where the moments of
+// the first data will.
+func (p *plainConn) links() (before, behind *uint32) {
+	return &p.ends[0].packetsAt[atData], &p.ends[1].packetsAt[atData]
+}
 
 // heardAt is when the SYN-ACK passed.
 func (p *plainConn) heardAt() int64 { return p.firstAt.time() + int64(p.synAck.time) }
-
-// takes reports whether a SYN-ACK at this time keeps the order.
-func (q *halfOpen) takes(t *Tracker, at int64) bool {
-	return q.last == 0 || at >= t.plains.at(q.last-1).heardAt()
-}
-
-func (q *halfOpen) add(t *Tracker, place uint32) {
-	p := t.plains.at(place)
-	p.ends[0].packetsAt[atData] = q.last
-	if q.last != 0 {
-		t.plains.at(q.last - 1).ends[1].packetsAt[atData] = place + 1
-	} else {
-		q.first = place + 1
-	}
-	q.last = place + 1
-	t.soon(p.heardAt() + t.cfg.Attempt.Nanoseconds())
-}
-
-func (q *halfOpen) remove(t *Tracker, place uint32) {
-	p := t.plains.at(place)
-	prev, next := &p.ends[0].packetsAt[atData], &p.ends[1].packetsAt[atData]
-	if *prev != 0 {
-		t.plains.at(*prev - 1).ends[1].packetsAt[atData] = *next
-	} else {
-		q.first = *next
-	}
-	if *next != 0 {
-		t.plains.at(*next - 1).ends[0].packetsAt[atData] = *prev
-	} else {
-		q.last = *prev
-	}
-	*prev, *next = 0, 0
-}

@@ -115,7 +115,7 @@ func (t *Tracker) leave(place uint32, reason EndReason, at int64) {
 		return
 	}
 	if p.bits&established == 0 {
-		t.half.remove(t, place)
+		stepOut(&t.half, &t.plains, place)
 	}
 	t.gone(p, refTo(plain, place), reason, at)
 }

@@ -21,7 +21,7 @@ type settledEnd struct {
 	packetsAt [numClosingMoments]uint32 // see later
 	lowAt     [numClosingMoments]uint32
 	highAt    [numClosingMoments]int16
-	places    uint8  // of the milestones among the end's own events, see place
+	places    uint8  // of closingEvents among the end's own: before, on or after their packets, two bits each
 	grades    uint8  // and their grades
 	finAck    uint32 // how far below the peer's last position its FIN acknowledged
 	gotFinAck uint32 // the same of the FIN it received, in its own positions
@@ -79,7 +79,8 @@ func (t *Tracker) settle(c *connection, hash uint64) bool {
 		t.settleds.give(place)
 		return false
 	}
-	t.settled.add(t, place)
+	join(&t.settled, &t.settleds, place)
+	t.soon(q.last().At + t.cfg.stragglers())
 	t.table.replace(uint32(hash), c.ref, refTo(settled, place))
 	t.free(c)
 	return true
@@ -88,7 +89,7 @@ func (t *Tracker) settle(c *connection, hash uint64) bool {
 // unsettle gives a settled connection the full form again.
 func (t *Tracker) unsettle(r ref, hash uint64) *connection {
 	q := t.settleds.at(r.place())
-	t.settled.remove(t, r.place())
+	stepOut(&t.settled, &t.settleds, r.place())
 	c := t.newConnection()
 	t.unpack(q, c)
 	t.forget(q)
@@ -289,34 +290,8 @@ func (p *plainConn) last() Mark {
 	return p.mark(a)
 }
 
-// settledList are those that wait, in the order of their last segments.
-type settledList struct{ first, last uint32 } // place+1
-
-func (l *settledList) add(t *Tracker, place uint32) {
-	q := t.settleds.at(place)
-	q.prev, q.next = l.last, 0
-	if l.last != 0 {
-		t.settleds.at(l.last - 1).next = place + 1
-	} else {
-		l.first = place + 1
-	}
-	l.last = place + 1
-	t.soon(q.last().At + t.cfg.stragglers())
-}
-
-func (l *settledList) remove(t *Tracker, place uint32) {
-	q := t.settleds.at(place)
-	if q.prev != 0 {
-		t.settleds.at(q.prev - 1).next = q.next
-	} else {
-		l.first = q.next
-	}
-	if q.next != 0 {
-		t.settleds.at(q.next - 1).prev = q.prev
-	} else {
-		l.last = q.prev
-	}
-}
+// links are those of the settled, in the order of their last segments.
+func (q *settledConn) links() (before, behind *uint32) { return &q.prev, &q.next }
 
 // settledUntil is when the first of those that wait leaves, math.MaxInt64 if none waits.
 func (t *Tracker) settledUntil() int64 {
@@ -333,6 +308,6 @@ func (t *Tracker) leaveSettled(reason EndReason, at int64) {
 
 func (t *Tracker) leaveSettledAt(place uint32, reason EndReason, at int64) {
 	q := t.settleds.at(place)
-	t.settled.remove(t, place)
+	stepOut(&t.settled, &t.settleds, place)
 	t.gone(&q.plainConn, refTo(settled, place), reason, at)
 }

@@ -1,6 +1,9 @@
 package tracker
 
-import "math"
+import (
+	"container/heap"
+	"math"
+)
 
 // deadlines is a heap of full connections that leave when their time comes. An entry
 // may be early: a connection that was heard of since goes back into the heap. One whose time
@@ -14,45 +17,18 @@ type deadline struct {
 	life   uint32 // the connection's, see connection.life
 }
 
-func (d *deadline) before(o *deadline) bool {
-	return d.at < o.at || d.at == o.at && d.packet < o.packet
+func (q deadlines) Len() int { return len(q) }
+func (q deadlines) Less(i, j int) bool {
+	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].packet < q[j].packet
 }
-
-func (q *deadlines) push(d deadline) {
-	h := append(*q, d)
-	i := len(h) - 1
-	for i > 0 {
-		parent := (i - 1) / 2
-		if !d.before(&h[parent]) {
-			break
-		}
-		h[i] = h[parent]
-		i = parent
-	}
-	h[i] = d
-	*q = h
-}
-
-func (q *deadlines) pop() deadline {
-	h := *q
-	first, n := h[0], len(h)-1
-	last := h[n]
-	h[n] = deadline{}
-	h = h[:n]
-	for i := 0; n > 0; {
-		child := 2*i + 1
-		if child+1 < n && h[child+1].before(&h[child]) {
-			child++
-		}
-		if child >= n || !h[child].before(&last) {
-			h[i] = last
-			break
-		}
-		h[i] = h[child]
-		i = child
-	}
-	*q = h
-	return first
+func (q deadlines) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *deadlines) Push(x any)   { *q = append(*q, x.(deadline)) }
+func (q *deadlines) Pop() any {
+	old := *q
+	last := old[len(old)-1]
+	old[len(old)-1] = deadline{} // it holds on to nobody
+	*q = old[:len(old)-1]
+	return last
 }
 
 // schedule sets when c can say nothing more, from what it is now. A connection
@@ -81,7 +57,7 @@ func (t *Tracker) schedule(c *connection) {
 func (t *Tracker) enqueue(c *connection) {
 	if c.deadline != 0 && (c.queuedAt == 0 || c.deadline < c.queuedAt) && !c.gone && !t.flushing {
 		c.queuedAt = c.deadline
-		t.queue.push(deadline{at: c.deadline, packet: c.first.Packet, c: c, life: c.life})
+		heap.Push(&t.queue, deadline{at: c.deadline, packet: c.first.Packet, c: c, life: c.life})
 		t.soon(c.deadline)
 	}
 }
@@ -91,7 +67,7 @@ func (d *deadline) valid() bool { return d.life == d.c.life && !d.c.gone && d.at
 
 // pop takes the first of the deadlines. It is void if its connection left, waits for more, or has another entry.
 func (t *Tracker) pop() (c *connection, valid bool) {
-	d := t.queue.pop()
+	d := heap.Pop(&t.queue).(deadline)
 	if !d.valid() {
 		return nil, false
 	}

@@ -19,9 +19,9 @@ type Tracker struct {
 	table    flowTable // the latest incarnation of each 4-tuple
 	embryos  embryos
 	plains   slab[plainConn]
-	half     halfOpen
+	half     line // of plains that wait for the handshake\'s ACK
 	settleds slab[settledConn]
-	settled  settledList
+	settled  line // of settleds
 	stories  []*story
 	told     []uint32 // places among the stories that are free
 	fulls    []*connection

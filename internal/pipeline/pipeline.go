@@ -92,7 +92,7 @@ var all = func() (picks [batchLen]uint16) {
 // alone is the plain loop.
 func alone(ctx context.Context, src Source, p *Part, out io.Writer, observe Observer) error {
 	b := new(batch)
-	w := writer{out: out, part: p}
+	w := collected{out: out}
 	var ended error
 	for ended == nil {
 		ended = b.read(ctx, src)
@@ -101,17 +101,17 @@ func alone(ctx context.Context, src Source, p *Part, out io.Writer, observe Obse
 		} else {
 			watched(p.Tracker, b.segments[:b.n], observe)
 		}
-		if err := w.take(); err != nil {
+		if err := p.take(&w); err != nil {
 			return err
 		}
 	}
 	for flushed := false; !flushed; {
 		flushed = p.Tracker.Flush()
-		if err := w.take(); err != nil {
+		if err := p.take(&w); err != nil {
 			return err
 		}
 	}
-	if err := w.write(); err != nil {
+	if err := w.writeIf(0); err != nil {
 		return err
 	}
 	return unlessEOF(ended)
@@ -126,27 +126,26 @@ func watched(t *tracker.Tracker, segments []segment.Segment, observe Observer) {
 	}
 }
 
-// writer collects what one part makes of its records.
-type writer struct {
-	out  io.Writer
-	part *Part
-	buf  []byte
-}
-
-func (w *writer) take() error {
-	for _, c := range w.part.Tracker.Take() {
-		w.buf = w.part.Record(w.buf, c)
-		if len(w.buf) >= writeAt {
-			if err := w.write(); err != nil {
-				return err
-			}
+// take hands what one part makes of its records to out.
+func (p *Part) take(out *collected) error {
+	for _, c := range p.Tracker.Take() {
+		out.buf = p.Record(out.buf, c)
+		if err := out.writeIf(writeAt); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (w *writer) write() error {
-	if len(w.buf) == 0 {
+// collected is output on its way.
+type collected struct {
+	out io.Writer
+	buf []byte
+}
+
+// writeIf writes what is there if it is at least that much.
+func (w *collected) writeIf(much int) error {
+	if len(w.buf) < max(much, 1) {
 		return nil
 	}
 	_, err := w.out.Write(w.buf)

@@ -206,21 +206,20 @@ func (s *sharing) send(part int, h *harvest) bool {
 
 // write merges what the parts made, round by round.
 func (s *sharing) write(out io.Writer) error {
-	m := merger{s: s, heads: make([]head, len(s.parts)), out: out}
+	m := merger{s: s, heads: make([]head, len(s.parts)), collected: collected{out: out}}
 	for m.begin() {
 		if err := m.merge(); err != nil {
 			return err
 		}
 	}
-	return m.flush()
+	return m.writeIf(0)
 }
 
 // merger puts the records of a round in order.
 type merger struct {
 	s     *sharing
 	heads []head // by part
-	out   io.Writer
-	buf   []byte
+	collected
 }
 
 // head is the next record of a part.
@@ -275,21 +274,10 @@ func (m *merger) merge() error {
 		m.buf = append(m.buf, p.h.text[p.start:end]...)
 		p.next, p.start = p.next+1, end
 		m.settle(first)
-		if len(m.buf) >= writeAt {
-			if err := m.flush(); err != nil {
-				return err
-			}
+		if err := m.writeIf(writeAt); err != nil {
+			return err
 		}
 	}
 }
 
 func (p *head) order() tracker.Order { return p.h.records[p.next].order }
-
-func (m *merger) flush() error {
-	if len(m.buf) == 0 {
-		return nil
-	}
-	_, err := m.out.Write(m.buf)
-	m.buf = m.buf[:0]
-	return err
-}
