@@ -14,17 +14,17 @@ import (
 
 // viaGopacket decodes an Ethernet frame, captured whole, as gopacket alone
 // does. ok is false where gopacket finds no TCP, or is known to be wrong.
-func viaGopacket(frame []byte) (s segment.Segment, ok bool) {
+func viaGopacket(frame []byte, paths *segment.Paths) (s segment.Segment, ok bool) {
 	p := gopacket.NewPacket(frame, layers.LayerTypeEthernet, gopacket.Default)
 	var src, dst netip.Addr
-	var length, found int
+	var length int
+	var path segment.Path
 	for _, l := range p.Layers() {
 		switch l := l.(type) {
 		case *layers.Dot1Q:
 			// An id of 0 is none.
-			if l.VLANIdentifier != 0 && found < len(s.VLAN) {
-				s.VLAN[found] = l.VLANIdentifier
-				found++
+			if l.VLANIdentifier != 0 {
+				path.Add(segment.WrapVLAN, uint32(l.VLANIdentifier))
 			}
 		case *layers.IPv4:
 			// Encapsulated, refused (then without contents), or of a length that
@@ -60,6 +60,7 @@ func viaGopacket(frame []byte) (s segment.Segment, ok bool) {
 			}
 			s.PayloadLen = uint32(length - header)
 			s.Captured = uint32(len(l.Payload))
+			s.Urgent, s.Path = l.Urgent, paths.ID(path)
 			return s, true
 		}
 	}
@@ -68,11 +69,12 @@ func viaGopacket(frame []byte) (s segment.Segment, ok bool) {
 
 func agree(t *testing.T, frame []byte) {
 	t.Helper()
-	want, ok := viaGopacket(frame)
+	paths := new(segment.Paths)
+	want, ok := viaGopacket(frame, paths)
 	if !ok {
 		return
 	}
-	d := decoder{}
+	d := newDecoder(false, paths)
 	var got segment.Segment
 	why := d.decode(1, frame, uint32(len(frame)), &got)
 	got.Options = segment.Options{} // TestOptions and FuzzOptions look at them
@@ -92,7 +94,7 @@ func agreeSeeds() [][]byte {
 
 func TestDecodersAgree(t *testing.T) {
 	for _, frame := range agreeSeeds() {
-		if _, ok := viaGopacket(frame); !ok {
+		if _, ok := viaGopacket(frame, new(segment.Paths)); !ok {
 			t.Errorf("gopacket finds no TCP in %x", frame)
 		}
 		agree(t, frame)
@@ -110,9 +112,9 @@ func TestDecodersAgree(t *testing.T) {
 // plainAgrees holds the shortcut for plain frames against decode.
 func plainAgrees(t *testing.T, frame []byte, wire uint32) (taken bool) {
 	t.Helper()
-	d := decoder{verify: true}
+	d := newDecoder(true, new(segment.Paths))
 	var want segment.Segment
-	got := segment.Segment{Number: 1, VLAN: [2]uint16{7, 7}, Checksum: segment.ChecksumBad} // of a batch used before
+	got := segment.Segment{Number: 1, Path: 77, Checksum: segment.ChecksumBad} // of a batch used before
 	if !d.plain(frame, &got) {
 		return false
 	}
@@ -173,7 +175,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, link uint16, frame []byte, wire uint32) {
 		rec := record{data: frame}
 		rec.setWire(wire)
-		d := decoder{verify: true}
+		d := newDecoder(true, new(segment.Paths))
 		var s segment.Segment
 		if d.decode(link, frame, rec.wire, &s) != isSegment {
 			return

@@ -166,7 +166,7 @@ func BenchmarkDecode(b *testing.B) {
 		{"gre", [][]byte{ether(etherIPv4, ip4(protoGRE, join([]byte{0, 0}, u16(etherIPv4), plainFrame(0)[14:])))}, false, false},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
-			d := decoder{verify: bench.verify}
+			d := newDecoder(bench.verify, new(segment.Paths))
 			var s segment.Segment
 			b.ReportAllocs()
 			i := 0

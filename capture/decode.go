@@ -17,8 +17,14 @@ import (
 type decoder struct {
 	verify bool // checksums
 	seg    *segment.Segment
-	vlans  int // how many of seg.VLAN are set
-	depth  int // of encapsulation
+	path   segment.Path // what stands around the packet
+	depth  int          // of encapsulation
+	paths  *segment.Paths
+	tags   [maxVLAN + 1]uint32 // the number of the path through one VLAN, 0 = not asked yet
+}
+
+func newDecoder(verify bool, paths *segment.Paths) decoder {
+	return decoder{verify: verify, paths: paths}
 }
 
 // maxDepth bounds encapsulation: each IP packet or tunnel within another is one.
@@ -31,8 +37,27 @@ func (d *decoder) decode(link uint16, frame []byte, wire uint32, seg *segment.Se
 		return skipLinkType(link)
 	}
 	*seg = segment.Segment{}
-	d.seg, d.vlans, d.depth = seg, 0, 0
-	return links[link].decode(d, frame, int(wire)-len(frame))
+	d.seg, d.depth = seg, 0
+	if !d.path.IsPlain() {
+		d.path = segment.Path{}
+	}
+	why := links[link].decode(d, frame, int(wire)-len(frame))
+	if why == isSegment {
+		seg.Path = d.paths.ID(d.path)
+	}
+	return why
+}
+
+const maxVLAN = 4095
+
+// tagged returns the number of the path through one VLAN; id 0 only carries a priority.
+func (d *decoder) tagged(id uint16) uint32 {
+	if d.tags[id] == 0 && id != 0 {
+		var p segment.Path
+		p.Add(segment.WrapVLAN, uint32(id))
+		d.tags[id] = d.paths.ID(p)
+	}
+	return d.tags[id]
 }
 
 // deeper counts a level of encapsulation and reports whether it is allowed.

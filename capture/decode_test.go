@@ -11,10 +11,16 @@ import (
 
 // decodeFrame decodes one frame of which wire bytes (0 = all) were on the wire.
 func decodeFrame(link uint16, frame []byte, wire int) (segment.Segment, skip) {
-	var s segment.Segment
-	d := decoder{verify: true}
-	why := d.decode(link, frame, stamped{data: frame, wire: wire}.wireLen(), &s)
+	s, _, why := decodeWay(link, frame, wire)
 	return s, why
+}
+
+// decodeWay decodes a frame, and tells by which path it came.
+func decodeWay(link uint16, frame []byte, wire int) (s segment.Segment, path string, why skip) {
+	d := newDecoder(true, new(segment.Paths))
+	why = d.decode(link, frame, stamped{data: frame, wire: wire}.wireLen(), &s)
+	p := d.paths.Path(s.Path)
+	return s, p.String(), why
 }
 
 func TestFieldsOfASegment(t *testing.T) {
@@ -47,7 +53,7 @@ type way struct {
 	name  string
 	link  uint16
 	frame []byte
-	vlan  [2]uint16
+	path  string
 }
 
 // ways puts every link layer and encapsulation before a TCP segment, at the
@@ -65,72 +71,72 @@ func ways(syn []byte) []way {
 	extension := func(next byte, p []byte) []byte { return join([]byte{next, 0, 1, 4, 0, 0, 0, 0}, p) }
 	inner := ether(etherIPv4, v4)
 	return []way{
-		{"Ethernet, IPv4", 1, ether(etherIPv4, v4), [2]uint16{}},
-		{"Ethernet, IPv6", 1, ether(etherIPv6, v6), [2]uint16{}},
-		{"padding", 1, append(ether(etherIPv4, v4), make([]byte, 6)...), [2]uint16{}},
-		{"802.1Q", 1, ether(etherVLAN, vlan(0xe005, etherIPv4, v4)), [2]uint16{5}},
-		{"priority tag", 1, ether(etherVLAN, vlan(0xe000, etherIPv4, v4)), [2]uint16{}},
-		{"802.1ad", 1, ether(etherQinQ, vlan(7, etherVLAN, vlan(8, etherIPv6, v6))), [2]uint16{7, 8}},
-		{"three tags", 1, ether(etherQinQOld, vlan(7, etherVLAN, vlan(8, etherVLAN, vlan(9, etherIPv4, v4)))), [2]uint16{7, 8}},
-		{"Cisco MetaData", 1, ether(etherCiscoMeta, join([]byte{1, 1, 0, 1, 0, 2}, u16(etherIPv4), v4)), [2]uint16{}},
-		{"Cisco MetaData, two options", 1, ether(etherCiscoMeta, join([]byte{1, 2, 0, 1, 0, 2, 0, 1, 0, 3}, u16(etherIPv6), v6)), [2]uint16{}},
-		{"802.3 with SNAP", 1, snap(etherIPv4, v4), [2]uint16{}},
-		{"802.3 with LLC", 1, ether(uint16(3+len(v4)), join([]byte{6, 6, 3}, v4)), [2]uint16{}},
-		{"raw 12", 12, v4, [2]uint16{}},
-		{"raw 14", 14, v6, [2]uint16{}},
-		{"raw 101", 101, v6, [2]uint16{}},
-		{"raw IPv4", 228, v4, [2]uint16{}},
-		{"raw IPv6", 229, v6, [2]uint16{}},
-		{"NULL, little endian", 0, join([]byte{2, 0, 0, 0}, v4), [2]uint16{}},
-		{"NULL, big endian", 0, join([]byte{0, 0, 0, 2}, v4), [2]uint16{}},
-		{"NULL, Linux IPv6", 0, join([]byte{10, 0, 0, 0}, v6), [2]uint16{}},
-		{"NULL, OpenBSD IPv6", 0, join([]byte{24, 0, 0, 0}, v6), [2]uint16{}},
-		{"NULL, FreeBSD IPv6", 0, join([]byte{28, 0, 0, 0}, v6), [2]uint16{}},
-		{"LOOP, Darwin IPv6", 108, join([]byte{0, 0, 0, 30}, v6), [2]uint16{}},
-		{"SLL", 113, cooked(etherIPv4, v4), [2]uint16{}},
-		{"SLL with a tag", 113, cooked(etherVLAN, vlan(3, etherIPv6, v6)), [2]uint16{3}},
-		{"SLL2", 276, cooked2(etherIPv6, v6), [2]uint16{}},
-		{"PPP", 9, join([]byte{0xff, 3, 0, 0x21}, v4), [2]uint16{}},
-		{"IPv4 options", 101, append(append([]byte{0x46, 0, 0, byte(24 + len(syn))}, v4[4:20]...), append([]byte{1, 1, 1, 1}, syn...)...), [2]uint16{}},
-		{"hop-by-hop", 101, ip6(protoHopByHop, extension(protoTCP, syn)), [2]uint16{}},
-		{"destination, routing", 101, ip6(protoDestination, extension(protoRouting, join([]byte{protoTCP, 0, 0, 0, 0, 0, 0, 0}, syn))), [2]uint16{}},
-		{"fragment of a whole", 101, ip6(protoFragment, join([]byte{protoTCP, 0, 0, 0, 0, 0, 0, 1}, syn)), [2]uint16{}},
-		{"authentication header", 101, ip4(protoAH, join([]byte{protoTCP, 4}, make([]byte, 22), syn)), [2]uint16{}},
-		{"IP in IP", 101, ip4(protoIPIP, v4), [2]uint16{}},
-		{"6in4", 101, ip4(protoIPv6, v6), [2]uint16{}},
-		{"4in6", 101, ip6(protoIPIP, v4), [2]uint16{}},
-		{"GRE", 101, ip4(protoGRE, join([]byte{0, 0}, u16(etherIPv4), v4)), [2]uint16{}},
-		{"GRE with key, Ethernet", 101, ip4(protoGRE, join([]byte{0x20, 0}, u16(etherBridging), []byte{0, 0, 0, 1}, inner)), [2]uint16{}},
-		{"VXLAN", 101, udp(4789, join([]byte{8, 0, 0, 0, 0, 0, 42, 0}, inner)), [2]uint16{}},
+		{"Ethernet, IPv4", 1, ether(etherIPv4, v4), "plain"},
+		{"Ethernet, IPv6", 1, ether(etherIPv6, v6), "plain"},
+		{"padding", 1, append(ether(etherIPv4, v4), make([]byte, 6)...), "plain"},
+		{"802.1Q", 1, ether(etherVLAN, vlan(0xe005, etherIPv4, v4)), "vlan:5"},
+		{"priority tag", 1, ether(etherVLAN, vlan(0xe000, etherIPv4, v4)), "plain"},
+		{"802.1ad", 1, ether(etherQinQ, vlan(7, etherVLAN, vlan(8, etherIPv6, v6))), "vlan:7/vlan:8"},
+		{"three tags", 1, ether(etherQinQOld, vlan(7, etherVLAN, vlan(8, etherVLAN, vlan(9, etherIPv4, v4)))), "vlan:7/vlan:8/vlan:9"},
+		{"Cisco MetaData", 1, ether(etherCiscoMeta, join([]byte{1, 1, 0, 1, 0, 2}, u16(etherIPv4), v4)), "plain"},
+		{"Cisco MetaData, two options", 1, ether(etherCiscoMeta, join([]byte{1, 2, 0, 1, 0, 2, 0, 1, 0, 3}, u16(etherIPv6), v6)), "plain"},
+		{"802.3 with SNAP", 1, snap(etherIPv4, v4), "plain"},
+		{"802.3 with LLC", 1, ether(uint16(3+len(v4)), join([]byte{6, 6, 3}, v4)), "plain"},
+		{"raw 12", 12, v4, "plain"},
+		{"raw 14", 14, v6, "plain"},
+		{"raw 101", 101, v6, "plain"},
+		{"raw IPv4", 228, v4, "plain"},
+		{"raw IPv6", 229, v6, "plain"},
+		{"NULL, little endian", 0, join([]byte{2, 0, 0, 0}, v4), "plain"},
+		{"NULL, big endian", 0, join([]byte{0, 0, 0, 2}, v4), "plain"},
+		{"NULL, Linux IPv6", 0, join([]byte{10, 0, 0, 0}, v6), "plain"},
+		{"NULL, OpenBSD IPv6", 0, join([]byte{24, 0, 0, 0}, v6), "plain"},
+		{"NULL, FreeBSD IPv6", 0, join([]byte{28, 0, 0, 0}, v6), "plain"},
+		{"LOOP, Darwin IPv6", 108, join([]byte{0, 0, 0, 30}, v6), "plain"},
+		{"SLL", 113, cooked(etherIPv4, v4), "plain"},
+		{"SLL with a tag", 113, cooked(etherVLAN, vlan(3, etherIPv6, v6)), "vlan:3"},
+		{"SLL2", 276, cooked2(etherIPv6, v6), "plain"},
+		{"PPP", 9, join([]byte{0xff, 3, 0, 0x21}, v4), "plain"},
+		{"IPv4 options", 101, append(append([]byte{0x46, 0, 0, byte(24 + len(syn))}, v4[4:20]...), append([]byte{1, 1, 1, 1}, syn...)...), "plain"},
+		{"hop-by-hop", 101, ip6(protoHopByHop, extension(protoTCP, syn)), "plain"},
+		{"destination, routing", 101, ip6(protoDestination, extension(protoRouting, join([]byte{protoTCP, 0, 0, 0, 0, 0, 0, 0}, syn))), "plain"},
+		{"fragment of a whole", 101, ip6(protoFragment, join([]byte{protoTCP, 0, 0, 0, 0, 0, 0, 1}, syn)), "plain"},
+		{"authentication header", 101, ip4(protoAH, join([]byte{protoTCP, 4}, make([]byte, 22), syn)), "plain"},
+		{"IP in IP", 101, ip4(protoIPIP, v4), "plain"},
+		{"6in4", 101, ip4(protoIPv6, v6), "plain"},
+		{"4in6", 101, ip6(protoIPIP, v4), "plain"},
+		{"GRE", 101, ip4(protoGRE, join([]byte{0, 0}, u16(etherIPv4), v4)), "plain"},
+		{"GRE with key, Ethernet", 101, ip4(protoGRE, join([]byte{0x20, 0}, u16(etherBridging), []byte{0, 0, 0, 1}, inner)), "plain"},
+		{"VXLAN", 101, udp(4789, join([]byte{8, 0, 0, 0, 0, 0, 42, 0}, inner)), "plain"},
 		{
 			"VXLAN in a VLAN, and a VLAN inside", 1,
 			ether(etherVLAN, vlan(3, etherIPv4, udp(4789, join([]byte{8, 0, 0, 0, 0, 0, 42, 0}, ether(etherVLAN, vlan(4, etherIPv4, v4)))))),
-			[2]uint16{3, 4},
+			"vlan:3/vlan:4",
 		},
-		{"Geneve", 101, udp(6081, join([]byte{0, 0}, u16(etherBridging), []byte{0, 0, 1, 0}, inner)), [2]uint16{}},
-		{"GTP-U", 101, udp(2152, join([]byte{0x30, 255}, u16(uint16(len(v4))), []byte{0, 0, 0, 1}, v4)), [2]uint16{}},
-		{"GTP-U with a sequence number", 101, udp(2152, join([]byte{0x32, 255}, u16(uint16(4+len(v4))), []byte{0, 0, 0, 1, 0, 7, 0, 0}, v4)), [2]uint16{}},
+		{"Geneve", 101, udp(6081, join([]byte{0, 0}, u16(etherBridging), []byte{0, 0, 1, 0}, inner)), "plain"},
+		{"GTP-U", 101, udp(2152, join([]byte{0x30, 255}, u16(uint16(len(v4))), []byte{0, 0, 0, 1}, v4)), "plain"},
+		{"GTP-U with a sequence number", 101, udp(2152, join([]byte{0x32, 255}, u16(uint16(4+len(v4))), []byte{0, 0, 0, 1, 0, 7, 0, 0}, v4)), "plain"},
 		{
 			"GTP-U with an extension header", 101,
 			udp(2152, join([]byte{0x34, 255}, u16(uint16(8+len(v4))), []byte{0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0, 0, 0}, v4)),
-			[2]uint16{},
+			"plain",
 		},
-		{"MPLS", 1, ether(etherMPLS, join([]byte{0, 1, 0x20, 64, 0, 1, 0x31, 64}, v4)), [2]uint16{}},
-		{"MPLS, IPv6", 1, ether(etherMPLS, join([]byte{0, 1, 0x31, 64}, v6)), [2]uint16{}},
-		{"PPPoE", 1, ether(etherPPPoE, join([]byte{0x11, 0, 0, 1}, u16(uint16(2+len(v4))), u16(0x21), v4)), [2]uint16{}},
+		{"MPLS", 1, ether(etherMPLS, join([]byte{0, 1, 0x20, 64, 0, 1, 0x31, 64}, v4)), "plain"},
+		{"MPLS, IPv6", 1, ether(etherMPLS, join([]byte{0, 1, 0x31, 64}, v6)), "plain"},
+		{"PPPoE", 1, ether(etherPPPoE, join([]byte{0x11, 0, 0, 1}, u16(uint16(2+len(v4))), u16(0x21), v4)), "plain"},
 	}
 }
 
 func TestEveryWayToASegment(t *testing.T) {
 	for _, test := range ways(syn) {
 		t.Run(test.name, func(t *testing.T) {
-			s, why := decodeFrame(test.link, test.frame, 0)
+			s, path, why := decodeWay(test.link, test.frame, 0)
 			if why != isSegment {
 				t.Fatalf("skipped: %v", why)
 			}
 			from := s.Flow.Sender(s.Dir)
-			if from.Port != 40000 || s.Seq != 1000 || s.Flags != segment.SYN || s.PayloadLen != 0 || s.Captured != 0 || s.VLAN != test.vlan {
-				t.Errorf("got %+v", s)
+			if from.Port != 40000 || s.Seq != 1000 || s.Flags != segment.SYN || s.PayloadLen != 0 || s.Captured != 0 || path != test.path {
+				t.Errorf("got %+v by %s", s, path)
 			}
 		})
 	}
@@ -283,7 +289,7 @@ func TestChecksum(t *testing.T) {
 	if s, why := decodeFrame(101, routed, 0); why != isSegment || s.Checksum != segment.ChecksumUnknown {
 		t.Error("with segments left to route, the destination the checksum covers is not the header's")
 	}
-	d := decoder{}
+	d := newDecoder(false, new(segment.Paths))
 	var s segment.Segment
 	if d.decode(1, plainFrame(1), 67, &s); s.Checksum != segment.ChecksumUnknown {
 		t.Error("verified without being asked")
@@ -311,7 +317,7 @@ func TestFlowOrder(t *testing.T) {
 
 func TestDecodingPlainFramesAllocatesNothing(t *testing.T) {
 	frames := [][]byte{plainFrame(1460), ether(etherVLAN, vlan(1, etherIPv6, ip6(protoTCP, syn))), ether(etherARP, make([]byte, 28))}
-	d := decoder{verify: true}
+	d := newDecoder(true, new(segment.Paths))
 	var s segment.Segment
 	var counts skipCounts
 	if n := testing.AllocsPerRun(100, func() {

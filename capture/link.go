@@ -6,6 +6,8 @@ import (
 	"math/bits"
 
 	"github.com/google/gopacket/layers"
+
+	"github.com/tcplife/tcplife/internal/segment"
 )
 
 // linkType is how frames of one link type are read.
@@ -110,9 +112,8 @@ func (d *decoder) etherType(t uint16, p []byte, cut int) skip {
 
 // addVLAN notes an 802.1Q id; id 0 only carries a priority.
 func (d *decoder) addVLAN(id uint16) {
-	if id != 0 && d.vlans < len(d.seg.VLAN) {
-		d.seg.VLAN[d.vlans] = id
-		d.vlans++
+	if id != 0 {
+		d.path.Add(segment.WrapVLAN, uint32(id))
 	}
 }
 

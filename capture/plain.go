@@ -59,7 +59,9 @@ func (d *decoder) plain(p []byte, s *segment.Segment) bool {
 		return false
 	}
 	*s = segment.Segment{}
-	s.VLAN[0] = tag
+	if tag != 0 {
+		s.Path = d.tagged(tag)
+	}
 	s.TTL = ttl
 	s.IPID, s.HasIPID = id, id != 0
 	s.IPLen = uint32(total)

@@ -36,6 +36,8 @@ type Options struct {
 	// VerifyChecksums has the TCP checksum computed of segments that were
 	// captured whole.
 	VerifyChecksums bool
+	// Key says by which parts of their paths connections are to be kept apart (Source.Paths).
+	Key segment.PathKey
 	// Log gets what is worth knowing but no error; may be nil.
 	Log *slog.Logger
 	// single has packets read one at a time, decoded without the shortcut for
@@ -73,6 +75,7 @@ type Source struct {
 	number  uint64
 	stats   Stats
 	skipped skipCounts
+	paths   segment.Paths
 	done    atomic.Int64
 	total   int64
 }
@@ -83,7 +86,9 @@ type Source struct {
 // read is recorded in Stats().Files; the error is one of usage: no input, or a
 // filter that does not compile.
 func Open(ctx context.Context, paths []string, opt Options) (*Source, error) {
-	s := &Source{ctx: ctx, opt: opt, dec: decoder{verify: opt.VerifyChecksums}}
+	s := &Source{ctx: ctx, opt: opt}
+	s.paths.By = opt.Key
+	s.dec = newDecoder(opt.VerifyChecksums, &s.paths)
 	if opt.Log == nil {
 		s.opt.Log = slog.New(slog.DiscardHandler)
 	}
@@ -306,6 +311,9 @@ func (s *Source) Stats() Stats {
 	}
 	return st
 }
+
+// Paths names the paths of segments (segment.Segment.Path). It may be asked at any time from any goroutine.
+func (s *Source) Paths() *segment.Paths { return &s.paths }
 
 // Progress returns how many bytes of the inputs were read, as stored, and how
 // many there are; total is 0 if that is unknown. It may be called at any time

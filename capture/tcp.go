@@ -69,6 +69,7 @@ func fillTCP(s *segment.Segment, e ends, b []byte, length int) {
 	s.Ack = seq.Num(binary.BigEndian.Uint32(b[8:]))
 	s.Flags = segment.Flags(binary.BigEndian.Uint16(b[12:]) & 0x1ff)
 	s.Window = binary.BigEndian.Uint16(b[14:])
+	s.Urgent = binary.BigEndian.Uint16(b[18:])
 	header := int(b[12]>>4) * 4
 	switch {
 	case header == onlyTimestampsHeader && len(b) >= onlyTimestampsHeader && binary.BigEndian.Uint32(b[20:]) == onlyTimestamps:

@@ -38,8 +38,8 @@ func loneSYN() *Record {
 
 // formats are the reports, each with its writer.
 var formats = map[string]func(w io.Writer) Writer{
-	"JSON":  func(w io.Writer) Writer { return NewJSON(w, func(uint32) string { return "a.pcap" }) },
-	"CSV":   func(w io.Writer) Writer { return NewCSV(w, func(uint32) string { return "a.pcap" }) },
+	"JSON":  func(w io.Writer) Writer { return NewJSON(w, Names{File: func(uint32) string { return "a.pcap" }}) },
+	"CSV":   func(w io.Writer) Writer { return NewCSV(w, Names{File: func(uint32) string { return "a.pcap" }}) },
 	"table": func(w io.Writer) Writer { return NewTable(w, TableOptions{}) },
 }
 

@@ -28,14 +28,14 @@ var csvHeader = []string{
 
 type csvWriter struct {
 	out   flusher
-	names FileName
+	names Names
 	began bool
 }
 
 // NewCSV returns a Writer of one row per connection under a header. Unknown values
 // are empty cells. A CSV file has no place for what concerns the whole trace: it is
 // not written.
-func NewCSV(w io.Writer, names FileName) Writer {
+func NewCSV(w io.Writer, names Names) Writer {
 	return &csvWriter{out: flusher{w: w}, names: names}
 }
 
@@ -66,7 +66,7 @@ func (c *csvWriter) Close(*Trace) error {
 
 // csvPart appends one row after the other to b.
 type csvPart struct {
-	names FileName
+	names Names
 	clock stamps
 	b     []byte
 }
@@ -147,8 +147,8 @@ func (c *csvPart) course(r *Record) {
 	c.seconds(lasted(r.Connection))
 	c.number(r.First.Packet)
 	c.number(r.Last.Packet)
-	c.text(c.names.name(r.FirstFile))
-	c.text(c.names.name(r.LastFile))
+	c.text(c.names.File.name(r.FirstFile))
+	c.text(c.names.File.name(r.LastFile))
 	c.word(r.Open.String())
 	c.word(r.Close.String())
 	by := ""

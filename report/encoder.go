@@ -12,7 +12,7 @@ import (
 // and again: the second of a time stamp, the name of a file, a step between two states. It is
 // for one goroutine (BenchmarkJSON).
 type encoder struct {
-	names FileName
+	names Names
 	clock stamps
 	file  struct {
 		known bool
@@ -59,7 +59,7 @@ func (e *encoder) path(index uint32) []byte {
 	f := &e.file
 	if !f.known || f.index != index {
 		f.known, f.index, f.text = true, index, f.text[:0]
-		if name := e.names.name(index); name != "" {
+		if name := e.names.File.name(index); name != "" {
 			f.text = appendString(f.text, name)
 		}
 	}

@@ -39,7 +39,8 @@ type group struct {
 // sample is the connection to look at.
 type sample struct {
 	flow     segment.Flow
-	number   int   // its incarnation
+	number   int // its incarnation
+	via      uint64
 	first    int64 // its First.At
 	packets  []uint64
 	evidence []byte
@@ -47,7 +48,7 @@ type sample struct {
 
 func (s *sample) id() string {
 	var id [idLen]byte
-	return string(appendID(id[:0], &s.flow, s.first, s.number))
+	return string(appendID(id[:0], &s.flow, s.first, s.number, s.via))
 }
 
 // groups collects the findings of connections by cause.
@@ -124,7 +125,7 @@ func (g *group) take(t *told) {
 	}
 	if better {
 		s := &g.sample
-		*s = sample{flow: t.flow, number: t.number, first: t.first, packets: append(s.packets[:0], t.packets...), evidence: append(s.evidence[:0], t.evidence...)}
+		*s = sample{flow: t.flow, number: t.number, via: t.via, first: t.first, packets: append(s.packets[:0], t.packets...), evidence: append(s.evidence[:0], t.evidence...)}
 	}
 }
 

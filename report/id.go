@@ -19,22 +19,30 @@ const idLen = 16
 // ID names the connection: the first 64 bits, in hexadecimal, of the SHA-256 over
 // its 4-tuple in canonical order, the time of its first packet and its
 // incarnation. It does not depend on packet numbers, so it survives filtering,
-// merging, the order of files and the number of cores.
+// merging, the order of files and the number of cores. Where connections are kept apart by their paths, that
+// goes into it too.
 func (r *Record) ID() string {
 	var id [idLen]byte
 	r.appendID(id[:0])
 	return string(id[:])
 }
 
-func (r *Record) appendID(b []byte) []byte { return appendID(b, &r.Flow, r.First.At, r.Incarnation) }
+func (r *Record) appendID(b []byte) []byte {
+	return appendID(b, &r.Flow, r.First.At, r.Incarnation, r.Via)
+}
 
-func appendID(b []byte, f *segment.Flow, first int64, incarnation int) []byte {
-	var key [52]byte
+func appendID(b []byte, f *segment.Flow, first int64, incarnation int, via uint64) []byte {
+	var key [60]byte
 	n := putEndpoint(key[:], &f.A)
 	n += putEndpoint(key[n:], &f.B)
 	binary.BigEndian.PutUint64(key[n:], uint64(first))
 	binary.BigEndian.PutUint64(key[n+8:], uint64(incarnation))
-	sum := sha256.Sum256(key[:])
+	n += 16
+	if via != 0 {
+		binary.BigEndian.PutUint64(key[n:], via)
+		n += 8
+	}
+	sum := sha256.Sum256(key[:n])
 	for _, v := range sum[:idLen/2] {
 		b = append(b, hexDigits[v>>4], hexDigits[v&15])
 	}

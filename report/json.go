@@ -15,7 +15,7 @@ const SchemaTrace = "tcplife/trace/1"
 
 type jsonWriter struct {
 	out   flusher
-	names FileName
+	names Names
 	parts []*jsonPart
 	totals
 	waits waits
@@ -28,7 +28,7 @@ type jsonPart struct {
 
 // NewJSON returns a Writer of JSON lines: an object for each connection as it
 // ends, and one for the trace at last. Close flushes what is buffered.
-func NewJSON(w io.Writer, names FileName) Writer {
+func NewJSON(w io.Writer, names Names) Writer {
 	return &jsonWriter{out: flusher{w: w}, names: names, waits: newWaits()}
 }
 

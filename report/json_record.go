@@ -33,7 +33,7 @@ func (e *encoder) record(b []byte, r *Record) []byte {
 	b = append(b, `","certainty":"`...)
 	b = append(b, c.DirectionBy.Certainty().String()...)
 	b = append(b, `"}`...)
-	b = appendPath(b, c.Path)
+	b = e.way(b, c)
 	if c.First.Seen() {
 		b = e.packet(append(b, `,"first_packet":{"number":`...), c.First, c.FirstFile)
 	}
@@ -131,17 +131,47 @@ func (e *encoder) packet(b []byte, m tracker.Mark, file uint32) []byte {
 	return append(b, `"}`...)
 }
 
-func appendPath(b []byte, p tracker.Path) []byte {
-	if p == (tracker.Path{}) {
+// way appends the path of the client's segments, and that of the server's if it is another.
+func (e *encoder) way(b []byte, c *tracker.Connection) []byte {
+	client, server := &c.Endpoints[tracker.Client], &c.Endpoints[tracker.Server]
+	there, back := client.Path, server.Path
+	switch {
+	case !client.First.Seen():
+		there = back
+	case !server.First.Seen():
+		back = there
+	}
+	if there == segment.PlainPath && back == segment.PlainPath || e.names.Paths == nil {
 		return b
 	}
-	b = append(b, `,"path":{"vlan":[`...)
-	for _, id := range p.VLAN {
-		if id != 0 {
+	b = e.appendPath(append(b, `,"path":{`...), there)
+	if back != there {
+		if b[len(b)-1] != '{' {
+			b = append(b, ',')
+		}
+		b = append(e.appendPath(append(b, `"return":{`...), back), '}')
+	}
+	return append(b, '}')
+}
+
+// appendPath appends the members of a path: none for plain traffic.
+func (e *encoder) appendPath(b []byte, id uint32) []byte {
+	p := e.names.Paths.Path(id)
+	begin := len(b)
+	if ids := p.VLANs(); len(ids) > 0 {
+		b = append(b, `"vlan":[`...)
+		for _, id := range ids {
 			b = append(appendUint(b, uint64(id)), ',')
 		}
+		b = closeList(b)
 	}
-	return append(closeList(b), '}')
+	if tunnel := p.Tunnel(); tunnel != "" {
+		if len(b) > begin {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, `"tunnel":"`...), tunnel...), '"')
+	}
+	return b
 }
 
 // closeList ends a list whose elements have a comma behind each.

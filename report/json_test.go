@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/tracker"
 )
 
@@ -71,6 +72,10 @@ type (
 		Evidence   string   `json:"evidence"`
 		Detail     bool     `json:"detail"`
 	}
+	jsonPath struct {
+		VLAN   []int  `json:"vlan"`
+		Tunnel string `json:"tunnel"`
+	}
 	jsonRecord struct {
 		Schema      string  `json:"schema"`
 		ID          string  `json:"id"`
@@ -83,7 +88,8 @@ type (
 			Certainty string `json:"certainty"`
 		} `json:"direction"`
 		Path *struct {
-			VLAN []int `json:"vlan"`
+			jsonPath
+			Return *jsonPath `json:"return"`
 		} `json:"path"`
 		First     jsonPacket `json:"first_packet"`
 		Last      jsonPacket `json:"last_packet"`
@@ -134,7 +140,7 @@ type (
 func decode(t *testing.T, r *Record) (jsonRecord, string) {
 	t.Helper()
 	names := func(i uint32) string { return [...]string{"a.pcap", "b\"\x1b.pcap"}[i] }
-	line := (&encoder{names: names}).record(nil, r)
+	line := (&encoder{names: Names{File: names, Paths: &paths}}).record(nil, r)
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	var got jsonRecord
@@ -144,10 +150,48 @@ func decode(t *testing.T, r *Record) (jsonRecord, string) {
 	return got, string(line)
 }
 
+// paths is what the tests' records call by number.
+var paths segment.Paths
+
+func TestRecordTellsItsPath(t *testing.T) {
+	path := func(vlan uint16, tunnel segment.Wrap) uint32 {
+		var p segment.Path
+		if vlan != 0 {
+			p.Add(segment.WrapVLAN, uint32(vlan))
+		}
+		if tunnel != segment.WrapNone {
+			p.Add(tunnel, 42)
+		}
+		return paths.ID(p)
+	}
+	tagged, tunnelled, both := path(12, segment.WrapNone), path(0, segment.WrapVXLAN), path(12, segment.WrapVXLAN)
+	for _, c := range []struct {
+		client, server uint32
+		want           string
+	}{
+		{tagged, tagged, `"path":{"vlan":[12]}`},
+		{tunnelled, tunnelled, `"path":{"tunnel":"vxlan:42"}`},
+		{both, tagged, `"path":{"vlan":[12],"tunnel":"vxlan:42","return":{"vlan":[12]}}`},
+		{segment.PlainPath, tagged, `"path":{"return":{"vlan":[12]}}`},
+		{tagged, segment.PlainPath, `"path":{"vlan":[12],"return":{}}`},
+	} {
+		r := abortedTalk().r
+		r.Endpoints[tracker.Client].Path, r.Endpoints[tracker.Server].Path = c.client, c.server
+		if _, line := decode(t, r); !strings.Contains(line, c.want) {
+			t.Errorf("want %s in\n%s", c.want, line)
+		}
+	}
+	r := abortedTalk().r // nothing of the client was captured
+	r.Endpoints[tracker.Client] = tracker.Endpoint{}
+	r.Endpoints[tracker.Server].Path = tagged
+	if _, line := decode(t, r); !strings.Contains(line, `"path":{"vlan":[12]},`) {
+		t.Errorf("the only path is not told: %s", line)
+	}
+}
+
 func TestRecordKeepsItsPromises(t *testing.T) {
 	talk := abortedTalk()
 	r := talk.r
-	r.Path.VLAN = [2]uint16{12, 0}
 	r.LastFile = 1
 	got, line := decode(t, r)
 	if got.Schema != "tcplife/connection/1" || got.ID != r.ID() || len(got.ID) != 16 || got.CommunityID != r.CommunityID() {
@@ -165,8 +209,8 @@ func TestRecordKeepsItsPromises(t *testing.T) {
 	if got.Duration != 1.2 || got.RTT != 0.019402 || *got.Handshake.RTTServer != 0.01921 || *got.Handshake.SynRetries != 0 {
 		t.Errorf("durations: %v %v %v", got.Duration, got.RTT, *got.Handshake.RTTServer)
 	}
-	if len(got.Path.VLAN) != 1 || got.Path.VLAN[0] != 12 {
-		t.Errorf("path: %v", got.Path)
+	if got.Path != nil {
+		t.Errorf("path of plain traffic: %v", got.Path)
 	}
 	if len(got.Transitions) != len(r.Transitions) || got.Transitions[8].To != "CLOSED" || got.Transitions[8].Certainty != "assumed" || got.Transitions[8].Event != "rcv RST" {
 		t.Errorf("transitions: %v", got.Transitions)
@@ -233,7 +277,7 @@ func TestJSONLines(t *testing.T) {
 	tr.Files[0].Damaged = true
 	tr.Skipped["odd\x1b\xffkind"] = 1
 	tr.Interrupted = true
-	write(t, NewJSON(&out, nil), rs, tr)
+	write(t, NewJSON(&out, Names{}), rs, tr)
 	lines := bytes.Split(bytes.TrimSuffix(out.Bytes(), []byte("\n")), []byte("\n"))
 	if len(lines) != len(rs)+1 {
 		t.Fatalf("%d lines for %d records and a trace", len(lines), len(rs))

@@ -64,8 +64,8 @@ func TestPartsMakeOneReport(t *testing.T) {
 	rs, tr := many()
 	names := func(uint32) string { return "a.pcap" }
 	formats := map[string]func(w io.Writer) Writer{
-		"JSON":     func(w io.Writer) Writer { return NewJSON(w, names) },
-		"CSV":      func(w io.Writer) Writer { return NewCSV(w, names) },
+		"JSON":     func(w io.Writer) Writer { return NewJSON(w, Names{File: names}) },
+		"CSV":      func(w io.Writer) Writer { return NewCSV(w, Names{File: names}) },
 		"markdown": func(w io.Writer) Writer { return NewTable(w, TableOptions{Markdown: true}) },
 		"all":      func(w io.Writer) Writer { return NewTable(w, TableOptions{All: true}) },
 	}

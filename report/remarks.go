@@ -85,6 +85,7 @@ type told struct {
 	clientIs   segment.Direction
 	first      int64
 	number     int // the incarnation
+	via        uint64
 	packets    []uint64
 	evidence   []byte // shared with the remark
 }
@@ -100,6 +101,7 @@ func appendFinding(b []byte, r *Record, f *anomaly.Finding, kind uint16) []byte 
 	b = putEnd(putEnd(b, r.Flow.A), r.Flow.B)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.First.At))
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Incarnation))
+	b = binary.LittleEndian.AppendUint64(b, r.Via)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(f.Packets)))
 	for _, n := range f.Packets {
 		b = binary.LittleEndian.AppendUint64(b, n)
@@ -116,7 +118,7 @@ func (r *remarkReader) finding(t *told, kinds *kindNumbers) {
 	t.clientIs = segment.Direction(r.byte())
 	t.flow.A, t.flow.B = r.end(), r.end()
 	t.server = t.flow.Sender(t.clientIs.Reverse())
-	t.first, t.number = int64(r.uint64()), int(r.uint64())
+	t.first, t.number, t.via = int64(r.uint64()), int(r.uint64()), r.uint64()
 	t.packets = t.packets[:0]
 	for range r.uint32() {
 		t.packets = append(t.packets, r.uint64())

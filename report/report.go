@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/report/anomaly"
 	"github.com/tcplife/tcplife/tracker"
 )
@@ -117,6 +118,12 @@ func (f *flusher) flush() error {
 // FileName tells the path of a file by its index in the trace (segment.Segment.File);
 // "" if it is not known. A nil FileName knows none.
 type FileName func(index uint32) string
+
+// Names is what records name by number only.
+type Names struct {
+	File  FileName
+	Paths *segment.Paths // of segments; nil: they are not told
+}
 
 func (f FileName) name(index uint32) string {
 	if f == nil {

@@ -117,7 +117,7 @@ func TestCSV(t *testing.T) {
 	var out bytes.Buffer
 	rs, tr := incident()
 	rs[0].Findings = []anomaly.Finding{{Kind: kind("rst-late-data"), Evidence: "=HYPERLINK(\"x\")", Packets: []uint64{1, 2}}}
-	write(t, NewCSV(&out, func(uint32) string { return "@evil.pcap" }), rs[:32], tr)
+	write(t, NewCSV(&out, Names{File: func(uint32) string { return "@evil.pcap" }}), rs[:32], tr)
 	golden(t, "records.csv", out.Bytes())
 	rows, err := csv.NewReader(bytes.NewReader(out.Bytes())).ReadAll()
 	if err != nil {
@@ -134,7 +134,7 @@ func TestCSV(t *testing.T) {
 		}
 	}
 	out.Reset()
-	write(t, NewCSV(&out, nil), nil, &Trace{})
+	write(t, NewCSV(&out, Names{}), nil, &Trace{})
 	if got := strings.TrimSpace(out.String()); got != strings.Join(csvHeader, ",") {
 		t.Errorf("without connections: %q", got)
 	}

@@ -15,9 +15,10 @@ func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
 	last, heard := x.stats.Last.At, c.last.At
 	c.last, c.lastFile = markOf(s), s.File
 	if !x.stats.First.Seen() {
-		x.stats.First, x.stats.TTL = c.last, s.TTL
+		x.stats.First, x.stats.TTL, x.stats.Path = c.last, s.TTL, s.Path
 	}
 	x.stats.Last = c.last
+	x.path = s.Path
 	y.probes = 0
 	if t.journal.seenBefore(&c.thread, s, last, heard) {
 		x.stats.DuplicatePackets++

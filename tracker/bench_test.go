@@ -105,7 +105,7 @@ func BenchmarkManyConnections(b *testing.B) {
 			k = k*6364136223846793005 + 1442695040888963407
 			x.Number, x.Time = number, now
 			open(k>>44, x)
-			hashes[i], picks[i] = tracker.Hash(&x.Flow), uint16(i)
+			hashes[i], picks[i] = tr.Hash(x), uint16(i)
 		}
 		tr.ObserveThese(batch, hashes, picks)
 	}

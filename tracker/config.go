@@ -17,6 +17,9 @@ type Config struct {
 	MaxConnections int
 	// MaxFacts bounds the notable facts of one connection.
 	MaxFacts int
+	// Key keeps connections of the same addresses and ports apart whose paths (segment.Segment.Path) it tells apart; nil:
+	// paths do not matter, for both directions often differ in them.
+	Key func(path uint32) uint64
 	// MaxRanges bounds the holes remembered per direction.
 	MaxRanges int
 }

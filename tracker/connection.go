@@ -49,8 +49,8 @@ type course struct {
 	first, last Mark
 	thread      thread // to its latest segments in the journal
 	rtt         int64  // nanoseconds, tap to both ends and back; 0 = not known
-	path        Path
 	incarnation int
+	path        uint32 // of its first segment
 	firstFile   uint32 // index of the file first came from
 	lastFile    uint32
 	handshake   Handshake

@@ -28,7 +28,7 @@ type embryo struct {
 	window     uint16
 	mss        uint16
 	ipID       uint16
-	vlan       uint16
+	path       uint16
 }
 
 // embryoBits are, from the lowest: the flags, the direction, the checksum's verdict, HasIPID, the window scale, the options.
@@ -74,7 +74,7 @@ func (e *embryo) number() uint64 { return uint64(e.numberLow) | uint64(e.numberH
 func isEmbryo(s *segment.Segment) bool {
 	o := &s.Options
 	return s.Flags&(segment.SYN|segment.ACK|segment.RST|segment.FIN) == segment.SYN &&
-		s.Ack == 0 && s.PayloadLen == 0 && s.IPLen <= math.MaxUint8 && s.VLAN[1] == 0 && s.File <= math.MaxUint8 &&
+		s.Ack == 0 && s.PayloadLen == 0 && s.IPLen <= math.MaxUint8 && s.Path <= math.MaxUint16 && s.File <= math.MaxUint8 && s.Fragments == 0 &&
 		o.TSEcr == 0 && o.SACKs == 0 && o.WindowScale < 16 && s.Number < 1<<40 && s.Flow.A != s.Flow.B
 }
 
@@ -82,7 +82,7 @@ func (e *embryo) set(s *segment.Segment) {
 	*e = embryo{
 		portA: s.Flow.A.Port, portB: s.Flow.B.Port, at: narrowTime(s.Time), seq: uint32(s.Seq), tsVal: s.Options.TSVal, bits: bitsOf(s),
 		numberLow: uint32(s.Number), numberHigh: uint8(s.Number >> 32), ipLen: uint8(s.IPLen), file: uint8(s.File), ttl: s.TTL,
-		window: s.Window, mss: s.Options.MSS, ipID: s.IPID, vlan: s.VLAN[0],
+		window: s.Window, mss: s.Options.MSS, ipID: s.IPID, path: uint16(s.Path),
 	}
 }
 
@@ -92,7 +92,7 @@ func (q *embryos) syn(e *embryo) segment.Segment {
 	return segment.Segment{
 		Number: e.number(), Time: e.at.time(), Flow: q.flow(e), Dir: b.dir(), Checksum: b.checksum(),
 		TTL: e.ttl, HasIPID: b.hasIPID(), IPID: e.ipID, Flags: b.flags(),
-		Window: e.window, Seq: seq.Num(e.seq), IPLen: uint32(e.ipLen), File: uint32(e.file), VLAN: [2]uint16{e.vlan},
+		Window: e.window, Seq: seq.Num(e.seq), IPLen: uint32(e.ipLen), File: uint32(e.file), Path: uint32(e.path),
 		Options: segment.Options{Has: b.options(), MSS: e.mss, WindowScale: b.shift(), TSVal: e.tsVal},
 	}
 }
@@ -204,7 +204,7 @@ func (t *Tracker) letGo(reason EndReason, at int64) {
 	e := t.embryos.slab.at(r.place())
 	stepOut(&t.embryos.line, &t.embryos.slab, r.place())
 	flow := t.embryos.flow(e)
-	hash := Hash(&flow)
+	hash := t.hash(&flow, uint32(e.path))
 	incarnation := 1 + t.past.before(hash)
 	if !t.flushing { // else nobody will ask
 		t.table.remove(uint32(hash), r)

@@ -27,6 +27,7 @@ type endpoint struct {
 	hasJump   bool // jump is valid
 	tsSeen    bool
 	tsLast    uint32 // the latest TSval it sent
+	path      uint32 // of its last segment
 	sndNxt    int64  // end of the highest octet it sent and that was believed, or that the peer proved
 	sndUna    int64  // highest acknowledgement by the peer; sndUna <= sndNxt
 	stream    reassembly.Assembler

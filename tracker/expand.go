@@ -33,7 +33,7 @@ func (p *plainConn) fill(c *connection) {
 	syn := Mark{Packet: p.number(), At: p.firstAt.time()}
 	synAck := Mark{Packet: syn.Packet + uint64(p.synAck.packets), At: syn.At + int64(p.synAck.time)}
 
-	c.flow, c.incarnation, c.path = p.flow, int(p.incarnation), Path{VLAN: [2]uint16{p.vlan}}
+	c.flow, c.incarnation, c.path = p.flow, int(p.incarnation), uint32(p.path)
 	c.opener, c.openerKnown, c.directionBy, c.sawStart = opener, true, DirectionBySyn, true
 	c.first, c.firstFile, c.lastFile = syn, uint32(p.firstFile), uint32(p.lastFile)
 	c.thread, c.heard = p.thread(), p.bits&heard != 0
@@ -119,7 +119,8 @@ func (p *plainConn) fillEnd(to *endpoint, e, peer *plainEnd) {
 	s := &to.stats
 	s.Packets, s.Bytes, s.PayloadBytes, s.StreamBytes = uint64(e.packets), uint64(e.headers)+data, data, data
 	s.ChecksumGood, s.TruncatedPackets, s.Syn = uint64(e.good), uint64(e.cut), 1
-	s.Last, s.TTL = last, e.ttl
+	s.Last, s.TTL, s.Path = last, e.ttl, uint32(p.path)
+	to.path = s.Path
 	s.ISNKnown, s.ISN = true, e.isn
 	s.HasMSS, s.MSS = e.bits&hasMSS != 0, e.mss
 	s.HasWindowScale, s.WindowScale = e.bits&hasWindowScale != 0, e.shift

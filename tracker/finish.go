@@ -24,7 +24,7 @@ func (c *connection) record(t *Tracker, r *Connection) {
 		c.walk(t, segment.Direction(d), &o.paths[d])
 	}
 	r.clear()
-	r.Flow, r.ClientIs, r.Incarnation, r.DirectionBy, r.Path = c.flow, c.opener, c.incarnation, c.directionBy, c.path
+	r.Flow, r.ClientIs, r.Incarnation, r.DirectionBy, r.Via = c.flow, c.opener, c.incarnation, c.directionBy, t.via(c.path)
 	r.First, r.Last, r.FirstFile, r.LastFile = c.first, c.last, c.firstFile, c.lastFile
 	r.EndReason, r.TraceEnd, r.RTT, r.PreviousClosedAt = c.reason, c.cutAt, time.Duration(c.rtt), c.lastClosed
 	r.Handshake, r.FactsDropped = c.handshake, c.factsDropped

@@ -12,11 +12,18 @@ import (
 // cannot know which of them collide.
 var seed = maphash.MakeSeed()
 
-// Hash returns the hash by which trackers find a flow. Its upper half serves to share flows
-// among trackers, its lower half to find them within one. It differs from process to process.
-func Hash(f *segment.Flow) uint64 {
+// Hash returns the hash by which trackers find the flow of a segment. Its upper half serves to share flows
+// among trackers, its lower half to find them within one. It differs from process to process. It may be called from
+// any goroutine.
+func (t *Tracker) Hash(s *segment.Segment) uint64 { return t.hash(&s.Flow, s.Path) }
+
+func (t *Tracker) hash(f *segment.Flow, path uint32) uint64 {
 	// A Flow is 36 octets without padding (TestHashCoversTheFlow).
-	return maphash.Bytes(seed, unsafe.Slice((*byte)(unsafe.Pointer(f)), unsafe.Sizeof(*f)))
+	h := maphash.Bytes(seed, unsafe.Slice((*byte)(unsafe.Pointer(f)), unsafe.Sizeof(*f)))
+	if t.cfg.Key != nil {
+		h ^= t.cfg.Key(path)
+	}
+	return h
 }
 
 // same reports whether two flows are one.

@@ -101,7 +101,7 @@ func disturbed(segments []segment.Segment, r *rand.Rand) []segment.Segment {
 		case 3:
 			s.File = []uint32{1, 1 << 15, 1 << 16, 1<<32 - 1}[r.IntN(4)]
 		case 4:
-			s.VLAN = [2]uint16{uint16(r.IntN(3)), uint16(r.IntN(2))}
+			s.Path = []uint32{0, 1, 2, 1 << 16}[r.IntN(4)]
 		case 5:
 			s.Checksum = segment.Checksum(r.IntN(3))
 		case 6:

@@ -29,10 +29,10 @@ func (t *Tracker) incarnationFor(s *segment.Segment, hash uint64) *connection {
 // current returns the latest incarnation of the segment's 4-tuple, after letting
 // go of those whose time was over before the segment came.
 func (t *Tracker) current(s *segment.Segment, hash uint64) *connection {
-	c := t.latest(hash, &s.Flow)
+	c := t.latest(hash, s)
 	for c != nil && c.deadline != 0 && s.Time > c.deadline && !(c.unanswered() && c.answers(s)) { // an answer is one, whatever a clock says
 		t.lapse(c)
-		c = t.latest(hash, &s.Flow)
+		c = t.latest(hash, s)
 	}
 	if c != nil && c.previous != nil && c.previous.deadline != 0 && s.Time > c.previous.deadline {
 		t.lapse(c.previous)

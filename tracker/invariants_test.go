@@ -67,7 +67,7 @@ func (c *census) slots() error {
 		}
 		c.table[s.ref] = true
 		f := c.t.flowAt(s.ref)
-		if uint32(Hash(&f)) != s.hash || c.t.find(Hash(&f), &f) != s.ref {
+		if uint32(c.t.hash(&f, c.t.pathOf(s.ref))) != s.hash || c.t.find(uint64(s.hash), &f, c.t.pathOf(s.ref)) != s.ref {
 			return fmt.Errorf("place %d of form %d is not found by its flow", s.ref.place(), s.ref.form())
 		}
 	}

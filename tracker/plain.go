@@ -21,7 +21,7 @@ type plainConn struct {
 	latest      uint32 // thread.latest
 	firstFile   uint16
 	lastFile    uint16
-	vlan        uint16
+	path        uint16 // of both ends
 	incarnation uint8
 	bits        plainBits
 }
@@ -150,7 +150,7 @@ func (t *Tracker) answer(r ref, s *segment.Segment, hash uint64) bool {
 	if s.Flags&(segment.SYN|segment.ACK|segment.RST|segment.FIN) != segment.SYN|segment.ACK || s.Dir == e.bits.dir() ||
 		uint32(s.Ack) != e.seq+1 || s.PayloadLen != 0 || s.Checksum == segment.ChecksumBad || e.bits.checksum() == segment.ChecksumBad ||
 		passed < 0 || passed > min(math.MaxUint32, t.cfg.Attempt.Nanoseconds()) || between > math.MaxUint32 ||
-		s.File > math.MaxUint16 ||
+		s.File > math.MaxUint16 || s.Path != uint32(e.path) || s.Fragments > 0 ||
 		t.half.last != 0 && s.Time < t.plains.at(t.half.last-1).heardAt() { // those that wait stand in order
 		return false
 	}
@@ -164,7 +164,7 @@ func (t *Tracker) answer(r ref, s *segment.Segment, hash uint64) bool {
 	place, p := t.plains.take()
 	*p = plainConn{
 		flow: syn.Flow, firstAt: narrowTime(syn.Time), firstNumber: [2]uint32{uint32(syn.Number), uint32(syn.Number >> 32)},
-		synAck: since{uint32(between), uint32(passed)}, firstFile: uint16(syn.File), lastFile: uint16(s.File), vlan: syn.VLAN[0],
+		synAck: since{uint32(between), uint32(passed)}, firstFile: uint16(syn.File), lastFile: uint16(s.File), path: uint16(syn.Path),
 		incarnation: uint8(incarnation), bits: inUse | heard | plainBits(syn.Dir),
 	}
 	x, y := &p.ends[syn.Dir], &p.ends[s.Dir]
@@ -238,7 +238,7 @@ func (t *Tracker) take(p *plainConn, place uint32, s *segment.Segment) bool {
 		s.Window == 0,              // closes the window
 		s.Checksum == segment.ChecksumBad,
 		hasTS && x.bits&sentTimestamp != 0 && int32(s.Options.TSVal-x.tsVal) < 0, // stale
-		!ok, s.File > math.MaxUint16,
+		!ok, s.File > math.MaxUint16, s.Path != uint32(p.path), s.Fragments > 0,
 		s.PayloadLen > mostUnacked-min(x.unacked, mostUnacked), s.IPLen < s.PayloadLen,
 		x.packets == math.MaxUint32, x.headers > math.MaxUint32-(s.IPLen-s.PayloadLen), x.nxtHigh == math.MaxUint16,
 		x.cut == math.MaxUint8:

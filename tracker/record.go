@@ -194,8 +194,9 @@ type Endpoint struct {
 	ChecksumGood uint64
 	First, Last  Mark // first and last segment sent
 
-	State          State // at the end of the record
-	TTL            uint8 // of its first segment
+	State          State  // at the end of the record
+	TTL            uint8  // of its first segment
+	Path           uint32 // and the number of its path (segment.Paths)
 	HasWindowScale bool
 	WindowScale    uint8
 	HasMSS         bool
@@ -224,11 +225,6 @@ type Endpoint struct {
 	WindowZeroAtLast bool   // the last window it advertised was zero
 }
 
-// Path is the outer way of the first segment of a connection.
-type Path struct {
-	VLAN [2]uint16 // 802.1Q ids, outermost first; 0 = none
-}
-
 // EndReason says why a record was closed.
 type EndReason uint8
 
@@ -249,7 +245,7 @@ type Connection struct {
 	ClientIs    segment.Direction // the direction whose sender is the client
 	Incarnation int               // 1 for the first connection of this 4-tuple in the trace
 	DirectionBy DirectionEvidence
-	Path        Path
+	Via         uint64 // what Config.Key tells it from others by; 0 without
 
 	First, Last      Mark
 	FirstFile        uint32 // index of the file First came from

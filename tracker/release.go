@@ -93,8 +93,8 @@ func (t *Tracker) releaseAs(c *connection, reason EndReason, as rank, at int64) 
 
 // unlist takes a full connection out of the table, and leaves the one before in its place.
 func (t *Tracker) unlist(c *connection) {
-	hash := Hash(&c.flow)
-	switch head := t.find(hash, &c.flow); {
+	hash := t.hash(&c.flow, c.path)
+	switch head := t.find(hash, &c.flow, c.path); {
 	case head == c.ref && c.previous != nil && !c.previous.gone:
 		t.table.replace(uint32(hash), c.ref, c.previous.ref)
 	case head == c.ref:
@@ -111,7 +111,7 @@ func (t *Tracker) unlist(c *connection) {
 func (t *Tracker) leave(place uint32, reason EndReason, at int64) {
 	p := t.plains.at(place)
 	if p.standsIn() {
-		t.release(t.wake(refTo(plain, place), Hash(&p.flow)), reason, at)
+		t.release(t.wake(refTo(plain, place), t.hash(&p.flow, uint32(p.path))), reason, at)
 		return
 	}
 	if p.bits&established == 0 {
@@ -123,7 +123,7 @@ func (t *Tracker) leave(place uint32, reason EndReason, at int64) {
 // gone takes what stands at r out of the table.
 func (t *Tracker) gone(p *plainConn, r ref, reason EndReason, at int64) {
 	if !t.flushing {
-		hash := Hash(&p.flow)
+		hash := t.hash(&p.flow, uint32(p.path))
 		t.table.remove(uint32(hash), r)
 		t.past.left(hash, int(p.incarnation))
 	}
@@ -204,6 +204,7 @@ func (t *Tracker) record(l *leaving) *Connection {
 		e := t.embryos.slab.at(place)
 		syn := t.embryos.syn(e)
 		recordSyn(&syn, &t.out, l)
+		t.out.Via = t.via(syn.Path)
 		if !t.flushing { // else nobody takes it
 			t.embryos.drop(place)
 		}
@@ -244,13 +245,13 @@ func (t *Tracker) record(l *leaving) *Connection {
 func recordSyn(syn *segment.Segment, r *Connection, l *leaving) {
 	m := markOf(syn)
 	r.clear()
-	r.Flow, r.ClientIs, r.Incarnation, r.Path = syn.Flow, syn.Dir, int(l.incarnation), Path{VLAN: syn.VLAN}
+	r.Flow, r.ClientIs, r.Incarnation = syn.Flow, syn.Dir, int(l.incarnation)
 	r.First, r.Last, r.FirstFile, r.LastFile = m, m, syn.File, syn.File
 	r.Phase, r.EndReason, r.TraceEnd = PhasePostSyn, l.reason, l.at
 	r.Handshake.Syn = m
 	r.Transitions = append(r.Transitions, Transition{Role: Client, From: Closed, To: SynSent, Event: SndSyn, Certainty: Observed, Mark: m})
 	x := &r.Endpoints[Client]
-	x.State, x.First, x.Last, x.TTL, x.UnackedBytes = SynSent, m, m, syn.TTL, 1
+	x.State, x.First, x.Last, x.TTL, x.Path, x.UnackedBytes = SynSent, m, m, syn.TTL, syn.Path, 1
 	x.readSynOptions(syn)
 	x.count(syn)
 }

@@ -116,7 +116,7 @@ func (t *Tracker) unpacksTo(q *settledConn, c *connection) bool {
 func (q *settledConn) pack(c *connection) {
 	*q = settledConn{finPhase: c.finPhase}
 	p := &q.plainConn
-	p.flow, p.vlan, p.incarnation = c.flow, c.path.VLAN[0], uint8(c.incarnation)
+	p.flow, p.path, p.incarnation = c.flow, uint16(c.ends[0].path), uint8(c.incarnation)
 	p.firstAt, p.firstNumber = narrowTime(c.first.At), [2]uint32{uint32(c.first.Packet), uint32(c.first.Packet >> 32)}
 	p.synAck, p.ack = p.since(c.handshake.SynAck), p.since(c.handshake.Ack)
 	p.firstFile, p.lastFile = uint16(c.firstFile), uint16(c.lastFile)

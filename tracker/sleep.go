@@ -18,7 +18,7 @@ func (t *Tracker) sleep(c *connection, hash uint64) {
 	if c.deadline != 0 || c.ends[0].teardown != nil {
 		return // it was replaced, and survived what replaced it
 	}
-	if t.fullOnly || !c.openingOver || c.tentative || c.lastFile > math.MaxUint16 || !c.ends[0].atEase(&c.ends[1]) || !c.ends[1].atEase(&c.ends[0]) {
+	if t.fullOnly || !c.openingOver || c.tentative || c.lastFile > math.MaxUint16 || c.ends[0].path != c.ends[1].path || c.ends[0].path > math.MaxUint16 || !c.ends[0].atEase(&c.ends[1]) || !c.ends[1].atEase(&c.ends[0]) {
 		return
 	}
 	if !t.table.holds(uint32(hash), c.ref) {
@@ -27,7 +27,7 @@ func (t *Tracker) sleep(c *connection, hash uint64) {
 	place, p := t.plains.take()
 	*p = plainConn{
 		flow: c.flow, firstAt: narrowTime(c.first.At), firstNumber: [2]uint32{uint32(c.first.Packet), uint32(c.first.Packet >> 32)},
-		lastFile: uint16(c.lastFile), bits: inUse | heard | established | taken | plainBits(c.opener),
+		lastFile: uint16(c.lastFile), path: uint16(c.ends[0].path), bits: inUse | heard | established | taken | plainBits(c.opener),
 	}
 	p.of(c.ref.place())
 	p.setThread(c.thread)

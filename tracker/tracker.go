@@ -57,7 +57,7 @@ func New(cfg Config) *Tracker {
 }
 
 // Observe replays one segment. Segments come in the order of the merged trace.
-func (t *Tracker) Observe(s *segment.Segment) Verdict { return t.observe(s, Hash(&s.Flow)) }
+func (t *Tracker) Observe(s *segment.Segment) Verdict { return t.observe(s, t.Hash(s)) }
 
 // ObserveThese replays those segments of a batch that picks names, in its order. hashes are those of the flows of the
 // whole batch. The time of each segment of the batch passes with it (see Advance), up to the last of those.
@@ -110,7 +110,7 @@ func (t *Tracker) observe(s *segment.Segment, hash uint64) Verdict {
 
 // assign gives s to its connection.
 func (t *Tracker) assign(s *segment.Segment, hash uint64) Verdict {
-	r := t.find(hash, &s.Flow)
+	r := t.find(hash, &s.Flow, s.Path)
 	switch r.form() {
 	case nowhere:
 		if !t.fullOnly && t.setAside(s, hash) {
@@ -161,12 +161,12 @@ func (t *Tracker) begin(at int64) {
 // Summary returns what is known of the whole trace so far.
 func (t *Tracker) Summary() Summary { return t.sum }
 
-// find returns the latest connection of a flow.
-func (t *Tracker) find(hash uint64, f *segment.Flow) ref {
+// find returns the latest connection of a flow. The path of the segment matters only with Config.Key, here and below.
+func (t *Tracker) find(hash uint64, f *segment.Flow, path uint32) ref {
 	mask, want := t.table.mask(), uint32(hash)
 	for i := want & mask; ; i = (i + 1) & mask {
 		s := t.table.slots[i]
-		if s.ref == 0 || s.hash == want && t.isOf(s.ref, f) {
+		if s.ref == 0 || s.hash == want && t.isOf(s.ref, f) && (t.cfg.Key == nil || t.via(path) == t.via(t.pathOf(s.ref))) {
 			return s.ref
 		}
 	}
@@ -186,9 +186,31 @@ func (t *Tracker) isOf(r ref, f *segment.Flow) bool {
 	}
 }
 
-// latest returns the latest connection of a flow if it has the full form, else nil.
-func (t *Tracker) latest(hash uint64, f *segment.Flow) *connection {
-	if r := t.find(hash, f); r.form() == full {
+// pathOf returns a path of r.
+func (t *Tracker) pathOf(r ref) uint32 {
+	switch place := r.place(); r.form() {
+	case lone:
+		return uint32(t.embryos.slab.at(place).path)
+	case plain:
+		return uint32(t.plains.at(place).path)
+	case settled:
+		return uint32(t.settleds.at(place).path)
+	default:
+		return t.fulls[place].path
+	}
+}
+
+// via is what a path tells connections apart by.
+func (t *Tracker) via(path uint32) uint64 {
+	if t.cfg.Key == nil {
+		return 0
+	}
+	return t.cfg.Key(path)
+}
+
+// latest returns the latest connection of a segment's flow if it has the full form, else nil.
+func (t *Tracker) latest(hash uint64, s *segment.Segment) *connection {
+	if r := t.find(hash, &s.Flow, s.Path); r.form() == full {
 		return t.fulls[r.place()]
 	}
 	return nil
@@ -210,7 +232,7 @@ func (t *Tracker) touch(hashes []uint64, picks []uint16) {
 		switch place := r.place(); r.form() {
 		case lone:
 			e := t.embryos.slab.at(place)
-			read += e.a + uint32(e.vlan)
+			read += e.a + uint32(e.path)
 		case plain:
 			p := t.plains.at(place)
 			read += uint32(p.flow.A.IP[0]) + p.ack.time + p.ends[0].lowAt[1] + p.ends[1].packetsAt[0] + uint32(p.bits) // 64 octets apart
@@ -234,10 +256,10 @@ func (t *Tracker) touch(hashes []uint64, picks []uint16) {
 func (t *Tracker) open(s *segment.Segment, previous *connection, hash uint64) *connection {
 	t.makeRoom(previous)
 	if previous != nil && previous.gone {
-		previous = t.latest(hash, &s.Flow)
+		previous = t.latest(hash, s)
 	}
 	c := t.newConnection()
-	c.flow, c.previous, c.path = s.Flow, previous, Path{VLAN: s.VLAN}
+	c.flow, c.previous, c.path = s.Flow, previous, s.Path
 	c.first, c.firstFile = markOf(s), s.File
 	if previous != nil {
 		c.incarnation = previous.incarnation + 1

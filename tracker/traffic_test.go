@@ -155,7 +155,7 @@ func (t *traffic) send(l *life, d segment.Direction, flags segment.Flags, n uint
 	}
 	if t.r.IntN(50) == 0 {
 		s.Checksum = segment.Checksum(t.r.IntN(3))
-		s.VLAN[t.r.IntN(2)] = 7
+		s.Path = uint32(t.r.IntN(3))
 	}
 	t.emit(&s)
 	l.last = s

@@ -29,8 +29,8 @@ func analyze(ctx context.Context, std streams, paths []string, flags *analyzeFla
 	}
 	defer out.Discard()
 
-	w := flags.writer(out, in.fileName)
-	shares := flags.newShares(in.shares(&flags.input), w)
+	w := flags.writer(out, report.Names{File: in.fileName, Paths: in.src.Paths()})
+	shares := flags.newShares(in.shares(&flags.input), in.src.Paths(), w)
 	if err := in.run(ctx, flags.parts(shares), w); err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func analyze(ctx context.Context, std streams, paths []string, flags *analyzeFla
 }
 
 // writer makes the report's writer for --format.
-func (a *analyzeFlags) writer(out *output, names report.FileName) report.Writer {
+func (a *analyzeFlags) writer(out *output, names report.Names) report.Writer {
 	switch a.format.value {
 	case "json":
 		return report.NewJSON(out, names)

@@ -104,7 +104,7 @@ func (in *benchInput) follow(ctx context.Context, take func(dst []byte, c *track
 	}
 	defer r.src.Close()
 	in.records = 0
-	part := pipeline.Part{Tracker: tracker.New(in.flags.config()), Record: func(dst []byte, c *tracker.Connection) []byte {
+	part := pipeline.Part{Tracker: tracker.New(in.flags.config(r.src.Paths())), Record: func(dst []byte, c *tracker.Connection) []byte {
 		in.records++
 		return take(dst, c)
 	}}
@@ -129,7 +129,7 @@ func judgeStage(ctx context.Context, in *benchInput) error {
 // writeStage also writes them as JSON, to nowhere.
 func writeStage(ctx context.Context, in *benchInput) error {
 	judge := anomaly.New(anomaly.DefaultThresholds())
-	part := report.NewJSON(io.Discard, nil).Part()
+	part := report.NewJSON(io.Discard, report.Names{}).Part()
 	var r report.Record
 	return in.follow(ctx, func(dst []byte, c *tracker.Connection) []byte {
 		r = report.Record{Connection: c, Findings: judge.Connection(c)}

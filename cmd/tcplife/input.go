@@ -11,6 +11,7 @@ import (
 
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/internal/pipeline"
+	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/anomaly"
 	"github.com/tcplife/tcplife/tracker"
@@ -21,6 +22,7 @@ type inputFlags struct {
 	filter         string
 	timeWait       timeWait
 	maxConnections int
+	key            pathKey
 	jobs           int // 0: as many as there are cores
 	quiet          bool
 }
@@ -33,6 +35,8 @@ func (f *inputFlags) add(cmd *cobra.Command) {
 	flags.Var(&f.timeWait, "time-wait", "how long TIME_WAIT lasts: a duration, or as on "+strings.Join(timeWaitNames(), ", "))
 	complete(cmd, "time-wait", timeWaitNames())
 	flags.IntVar(&f.maxConnections, "max-connections", defaults.MaxConnections, "how many connections (`n`) are followed at a time; bounds memory")
+	flags.Var(&f.key, "key", "keep connections of the same addresses and ports apart if these differ: vlan, tunnel, or vlan,tunnel. Both directions of one often do")
+	complete(cmd, "key", pathKeyNames())
 	flags.IntVarP(&f.jobs, "jobs", "j", 0, "on how many cores (`n`) connections are followed; 0: all there are. The output is the same")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no progress bar")
 }
@@ -48,10 +52,14 @@ func (f *inputFlags) check() error {
 	return nil
 }
 
-func (f *inputFlags) config() tracker.Config {
+// config is for connections whose paths are named by paths.
+func (f *inputFlags) config(paths *segment.Paths) tracker.Config {
 	cfg := tracker.DefaultConfig()
 	cfg.TimeWait = f.timeWait.duration
 	cfg.MaxConnections = f.maxConnections
+	if paths.By != 0 {
+		cfg.Key = paths.Key
+	}
 	return cfg
 }
 
@@ -72,6 +80,7 @@ func openReading(ctx context.Context, std streams, stdin io.Reader, paths []stri
 	opt := capture.DefaultOptions()
 	opt.Filter = f.filter
 	opt.Stdin = stdin
+	opt.Key = f.key.parts
 	opt.Log = slog.New(messages{std: std})
 	src, err := capture.Open(ctx, paths, opt)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"runtime"
 
 	"github.com/tcplife/tcplife/internal/pipeline"
+	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/anomaly"
 	"github.com/tcplife/tcplife/tracker"
@@ -33,12 +34,13 @@ func (r *reading) shares(f *inputFlags) int {
 }
 
 // newShares makes n shares of a run that writes to w.
-func (a *analyzeFlags) newShares(n int, w report.Writer) []*share {
-	cfg := a.input.config()
+func (a *analyzeFlags) newShares(n int, paths *segment.Paths, w report.Writer) []*share {
+	cfg := a.input.config(paths)
 	cfg.MaxConnections = (cfg.MaxConnections + n - 1) / n
 	all := make([]*share, n)
 	for i := range all {
 		all[i] = &share{tracker: tracker.New(cfg), judge: anomaly.New(anomaly.DefaultThresholds()), part: w.Part()}
+		all[i].judge.Paths = paths
 	}
 	return all
 }

@@ -133,7 +133,8 @@ func pass(ctx context.Context, std streams, kept *os.File, paths []string, f *in
 // find is the first pass: it offers every record to picks, and tells whether some left early.
 func (r *reading) find(ctx context.Context, f *inputFlags, picks *selection) (evicted bool, err error) {
 	judge := anomaly.New(anomaly.DefaultThresholds())
-	t := tracker.New(f.config())
+	judge.Paths = r.src.Paths()
+	t := tracker.New(f.config(r.src.Paths()))
 	err = r.run(ctx, []pipeline.Part{{Tracker: t, Record: func(dst []byte, c *tracker.Connection) []byte {
 		picks.offer(&report.Record{Connection: c, Findings: judge.Connection(c)})
 		return dst
@@ -146,7 +147,7 @@ func (r *reading) find(ctx context.Context, f *inputFlags, picks *selection) (ev
 func (r *reading) collect(f *inputFlags, c *collector) error {
 	ctx := context.Background()
 	ignore := func(dst []byte, _ *tracker.Connection) []byte { return dst }
-	part := pipeline.Part{Tracker: tracker.New(f.config()), Record: ignore}
+	part := pipeline.Part{Tracker: tracker.New(f.config(r.src.Paths())), Record: ignore}
 	return r.ended(ctx, pipeline.Watch(ctx, &someFlows{Source: r.source(), c: c}, part, io.Discard, c.observe))
 }
 

@@ -68,15 +68,15 @@ type batch struct {
 	n        int
 }
 
-// read fills b from src. The error is the source's, or the context's cause.
-func (b *batch) read(ctx context.Context, src Source) (err error) {
+// read fills b from src, with the hashes by which t, and its like, find connections. The error is the source's, or the context's cause.
+func (b *batch) read(ctx context.Context, src Source, t *tracker.Tracker) (err error) {
 	b.n = 0
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	b.n, err = src.Next(b.segments[:])
 	for i := range b.segments[:b.n] {
-		b.hashes[i] = tracker.Hash(&b.segments[i].Flow)
+		b.hashes[i] = t.Hash(&b.segments[i])
 	}
 	return err
 }
@@ -95,7 +95,7 @@ func alone(ctx context.Context, src Source, p *Part, out io.Writer, observe Obse
 	w := collected{out: out}
 	var ended error
 	for ended == nil {
-		ended = b.read(ctx, src)
+		ended = b.read(ctx, src, p.Tracker)
 		if observe == nil {
 			p.Tracker.ObserveThese(b.segments[:b.n], b.hashes[:b.n], all[:b.n])
 		} else {

@@ -93,7 +93,7 @@ func (s *sharing) read(ctx context.Context, src Source) {
 			s.ended = io.EOF
 			continue
 		}
-		s.ended = r.read(ctx, src)
+		s.ended = r.read(ctx, src, s.parts[0].Tracker)
 		r.inOrder = true
 		for i := range r.picks {
 			r.picks[i] = r.picks[i][:0]

@@ -39,6 +39,8 @@ type Conversation struct {
 	Near    []string // slugs of which this is a near miss
 	Records []Record // expected records, in order; empty: one for each of ISNs
 	Trace   []Want   // findings about the whole trace
+
+	Paths *segment.Paths // of the segments
 }
 
 // Line is one segment and what is expected of it.

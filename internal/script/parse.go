@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tcplife/tcplife/internal/segment"
 )
 
 // maxPayload keeps a segment, IPv4 and TCP headers with all options included,
@@ -30,7 +32,8 @@ type parser struct {
 // error names the line and what was expected there.
 func Parse(name, text string) (*Conversation, error) {
 	p := parser{conv: &Conversation{
-		Name: name,
+		Paths: new(segment.Paths),
+		Name:  name,
 		Ends: [2]netip.AddrPort{
 			netip.MustParseAddrPort("10.0.0.1:40000"),
 			netip.MustParseAddrPort("10.0.0.2:80"),

@@ -139,7 +139,7 @@ func (c *Conversation) tcp(l *Line) []byte {
 	b = binary.BigEndian.AppendUint16(b, s.Window)
 	urgent := uint16(0)
 	if s.Flags.Has(segment.URG) {
-		urgent = 1 // the octet behind the first one
+		urgent = urgentPointer
 	}
 	b = append(b, 0, 0)
 	b = binary.BigEndian.AppendUint16(b, urgent)

@@ -75,7 +75,8 @@ isn 100 4294967290
 		t.Fatalf("%d segments, want 5: the lost one has none", len(segs))
 	}
 	syn := segs[0]
-	if syn.Number != 1 || syn.Seq != 100 || syn.Window != 1000 || syn.TTL != 3 || syn.VLAN != [2]uint16{12, 7} {
+	way := c.Paths.Path(syn.Path)
+	if syn.Number != 1 || syn.Seq != 100 || syn.Window != 1000 || syn.TTL != 3 || way.String() != "vlan:12/vlan:7" {
 		t.Errorf("SYN %+v", syn)
 	}
 	wantHas := segment.OptMSS | segment.OptSACKPermitted | segment.OptTimestamps | segment.OptWindowScale | segment.OptFastOpen | segment.OptMPTCP

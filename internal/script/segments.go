@@ -5,6 +5,9 @@ import (
 	"github.com/tcplife/tcplife/internal/seq"
 )
 
+// urgentPointer is that of each segment with URG: it names the octet behind the first one.
+const urgentPointer = 1
+
 // Segments returns what a tap would hand to the tracker, numbered from 1 in the
 // order of the lines; lost lines are left out.
 func (c *Conversation) Segments() []segment.Segment {
@@ -33,11 +36,14 @@ func (c *Conversation) segment(l *Line) segment.Segment {
 		PayloadLen: l.Len,
 		Captured:   l.Len,
 		IPLen:      uint32(c.ipHeaderLen() + tcpHeaderLen + len(c.optionBytes(l)) + int(l.Len)),
-		VLAN:       l.VLAN,
+		Path:       c.Paths.ID(l.path()),
 		Options:    c.options(l),
 	}
 	if l.Flags.Has(segment.ACK) {
 		s.Ack = c.ack(l, l.Ack)
+	}
+	if l.Flags.Has(segment.URG) {
+		s.Urgent = urgentPointer
 	}
 	if !c.ipv6() && l.IPID != 0 {
 		s.HasIPID, s.IPID = true, l.IPID
@@ -49,6 +55,16 @@ func (c *Conversation) segment(l *Line) segment.Segment {
 		s.Checksum = segment.ChecksumBad
 	}
 	return s
+}
+
+// path is what stands around the line's packet.
+func (l *Line) path() (p segment.Path) {
+	for _, id := range l.VLAN {
+		if id != 0 {
+			p.Add(segment.WrapVLAN, uint32(id))
+		}
+	}
+	return p
 }
 
 // Endpoint is the address of side.

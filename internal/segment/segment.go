@@ -132,6 +132,9 @@ const (
 	OptMD5       // RFC 2385 or TCP-AO (RFC 5925)
 	OptMalformed // a length below 2 or past the end of the header
 	OptCut       // the snapshot ends inside the options: more may have been there
+	OptAccECN    // RFC 9768, kinds 172 and 174
+	OptUserTimeout
+	OptOther // any other kind
 )
 
 // Block is a SACK block: [Left, Right).
@@ -165,7 +168,11 @@ type Segment struct {
 	Captured   uint32    // how much of it the file holds
 	IPLen      uint32    // the whole IP packet on the wire, headers included
 	File       uint32    // index of the file it came from
-	VLAN       [2]uint16 // 802.1Q ids, outermost first; 0 = none
+	Path       uint32    // by which way it was met: its number among the trace's Paths
+	Urgent     uint16    // the urgent pointer; valid with URG
+	Fragments  uint8     // how many IP fragments it came in, 0 if it was whole; 255 stands for more
+	IsQuote    bool      // no segment passed: an ICMP error quotes one, of which SEQ and what ICMP says are known
+	ICMP       ICMPError // valid with IsQuote
 	Options    Options
 }
 

@@ -113,6 +113,7 @@ func play(conv *script.Conversation) *played {
 	p.records = tracker.Collect(tr.Take())
 	slices.SortStableFunc(p.records, func(a, b *tracker.Connection) int { return int(a.First.Packet) - int(b.First.Packet) })
 	judge := anomaly.New(anomaly.DefaultThresholds())
+	judge.Paths = conv.Paths
 	for _, r := range p.records {
 		var fs []anomaly.Finding
 		for _, f := range judge.Connection(r) {

@@ -98,6 +98,9 @@ func (s *suspects) most() int {
 // whole trace. It is for one goroutine; several that shared the connections are
 // merged before Finish.
 type Judge struct {
+	// Paths names those of the segments; nil: nothing is said of them.
+	Paths *segment.Paths
+
 	thresholds Thresholds
 	trace      trace
 	conn       conn
