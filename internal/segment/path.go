@@ -42,13 +42,7 @@ var wrapNames = [numWraps]string{
 func (w Wrap) String() string { return wrapNames[w] }
 
 // hasID reports whether layers of this kind are told apart by a number.
-func (w Wrap) hasID() bool {
-	switch w {
-	case WrapIP, WrapEtherIP, WrapTeredo, WrapOther:
-		return false
-	}
-	return true
-}
+func (w Wrap) hasID() bool { return w != WrapIP && w != WrapEtherIP && w != WrapTeredo && w != WrapOther }
 
 // Layer is one layer around an IP packet.
 type Layer struct {
