@@ -42,7 +42,9 @@ var wrapNames = [numWraps]string{
 func (w Wrap) String() string { return wrapNames[w] }
 
 // hasID reports whether layers of this kind are told apart by a number.
-func (w Wrap) hasID() bool { return w != WrapIP && w != WrapEtherIP && w != WrapTeredo && w != WrapOther }
+func (w Wrap) hasID() bool {
+	return w != WrapIP && w != WrapEtherIP && w != WrapTeredo && w != WrapOther
+}
 
 // Layer is one layer around an IP packet.
 type Layer struct {
