@@ -135,6 +135,10 @@ func (d *decoder) tunnel(proto byte, k *ipPacket) skip {
 		if decoder := udpTunnel(port); decoder != nil {
 			return d.peel(decoder, k.body[8:], k.cut(), skipProtocol(protoUDP))
 		}
+	case protoICMP:
+		return d.icmp(k, false)
+	case protoICMPv6:
+		return d.icmp(k, true)
 	case protoGRE, protoEtherIP, protoMPLS:
 		return d.peel(ipTunnel(proto), k.body, k.cut(), skipProtocol(proto))
 	}

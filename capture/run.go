@@ -29,13 +29,13 @@ func (s *Source) due(c *cursor, most int) []record {
 }
 
 // take counts the packets of a run and decodes them into batch, which has room
-// for all. It returns how many were TCP segments.
+// for all. It returns how many were TCP segments, or quoted one.
 func (s *Source) take(in *input, run []record, batch []segment.Segment) int {
 	if s.filter != nil {
 		return s.takeFiltered(in, run, batch)
 	}
 	s.tally(in, run)
-	n := 0
+	n, quotes := 0, s.stats.Quotes
 	for i := range run {
 		rec, seg := &run[i], &batch[n]
 		if rec.link != linkEthernet || s.opt.single || !s.dec.plain(rec.data, seg) {
@@ -47,13 +47,13 @@ func (s *Source) take(in *input, run []record, batch []segment.Segment) int {
 		n++
 	}
 	s.number += uint64(len(run))
-	s.segments(in, n)
+	s.segments(in, uint64(n)-(s.stats.Quotes-quotes))
 	return n
 }
 
 // takeFiltered is take for the packets that pass the filter.
 func (s *Source) takeFiltered(in *input, run []record, batch []segment.Segment) int {
-	n := 0
+	n, quotes := 0, s.stats.Quotes
 	for i := range run {
 		s.number++
 		pass, err := s.filter.matches(&run[i])
@@ -72,17 +72,26 @@ func (s *Source) takeFiltered(in *input, run []record, batch []segment.Segment) 
 			n++
 		}
 	}
-	s.segments(in, n)
+	s.segments(in, uint64(n)-(s.stats.Quotes-quotes))
 	return n
 }
 
-// decode fills seg with the segment in a packet, or counts why there is none.
+// decode fills seg with the segment in a packet, or one that it quotes, or counts why there is none.
 func (s *Source) decode(rec *record, seg *segment.Segment) bool {
 	why := s.dec.decode(rec.link, rec.data, rec.wire, seg)
-	if why != isSegment {
+	switch {
+	case why != isSegment:
 		s.skipped.add(why)
+		return false
+	case seg.IsQuote:
+		s.stats.Quotes++
+		if seg.ICMP.V6 {
+			s.skipped.add(skipProtocol(protoICMPv6))
+		} else {
+			s.skipped.add(skipProtocol(protoICMP))
+		}
 	}
-	return why == isSegment
+	return true
 }
 
 // tally counts the packets of a run. It goes over them once, with few enough
@@ -140,7 +149,7 @@ func (s *Source) tally(in *input, run []record) {
 }
 
 // segments counts the packets that were TCP segments.
-func (s *Source) segments(in *input, n int) {
-	s.stats.TCP += uint64(n)
-	in.stats.TCP += uint64(n)
+func (s *Source) segments(in *input, n uint64) {
+	s.stats.TCP += n
+	in.stats.TCP += n
 }

@@ -68,6 +68,9 @@ type Stats struct {
 	// none of them, only in Filtered.
 	Packets, TCP, Bytes uint64
 	Filtered            uint64
+	// Quotes counts ICMP errors that quote a TCP segment. They are handed out as segments with IsQuote, and counted as
+	// skipped, for they are none.
+	Quotes uint64
 	// Ignored counts files met in a directory that are no captures.
 	Ignored uint64
 

@@ -182,6 +182,8 @@ func appendQuality(o *object, t *Trace, n *totals) {
 	in.uint("stream_bytes", n.streamBytes)
 	in.uint("missing_bytes", n.missing)
 	in.uint("duplicate_packets", t.Summary.Duplicates)
+	in.uintIf("icmp_errors", t.Summary.Quotes)
+	in.uintIf("icmp_errors_unmatched", t.Summary.QuotesUnmatched)
 	in.uintIf("checksum_bad", t.Summary.ChecksumBad)
 	in.uintIf("truncated_packets", t.Summary.TruncatedHeader)
 	in.uintIf("backwards_packets", t.Summary.Backwards)

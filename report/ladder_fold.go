@@ -210,6 +210,9 @@ func findingsByPacket(in LadderInput) map[uint64][]*anomaly.Finding {
 // ordinary reports whether a segment may vanish in a run: nothing but ACK and PSH,
 // and no note that changes the story.
 func ordinary(row *LadderRow) bool {
+	if row.Segment.IsQuote {
+		return false
+	}
 	const telling = tracker.NoteZeroWindow | tracker.NoteChallengeAck | tracker.NoteIgnored |
 		tracker.NoteBadChecksum | tracker.NoteUnseenAck
 	return row.Segment.Flags&^(segment.ACK|segment.PSH|segment.ECE|segment.CWR|segment.AE) == 0 &&
@@ -316,6 +319,9 @@ func (n *numbering) position(role tracker.Role, s seq.Num) int64 {
 
 func (n *numbering) item(row *LadderRow) ladderItem {
 	s := &row.Segment
+	if s.IsQuote {
+		return n.quote(row)
+	}
 	from := tracker.Client
 	if s.Dir != n.record.ClientIs {
 		from = tracker.Server
@@ -345,6 +351,21 @@ func (n *numbering) item(row *LadderRow) ladderItem {
 	it.text = []string{name + " " + numbers + size, name + " " + fmt.Sprint(pos) + size, name + size, name}
 	it.run = runOf(row, from)
 	return it
+}
+
+// quote is the item of an ICMP error. It travels to whoever sent what it quotes, and is no segment of the peer.
+func (n *numbering) quote(row *LadderRow) ladderItem {
+	s := &row.Segment
+	to := tracker.Client
+	if s.Dir != n.record.ClientIs {
+		to = tracker.Server
+	}
+	about := fmt.Sprintf(" about %d", n.position(to, s.Seq))
+	name := "ICMP " + s.ICMP.String()
+	return ladderItem{
+		at: s.Time, first: s.Number, last: s.Number, from: to.Peer(), void: true,
+		text: []string{name + about, name, "ICMP" + about, "ICMP"}, run: run{segments: 1},
+	}
 }
 
 // flagName names the segment by the flags that make it what it is.

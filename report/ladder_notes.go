@@ -123,7 +123,13 @@ var factPhrases = map[tracker.FactKind]func(f *tracker.Fact) string{
 	tracker.FactHalfOpen:          constant("the server still had an old connection"),
 	tracker.FactReplacedAttempt:   constant("replaces an unanswered attempt"),
 	tracker.FactAckIgnored:        constant("the handshake's ACK was not taken"),
-	tracker.FactBadChecksum:       constant("bad checksum: taken as lost"),
+	tracker.FactICMPError: func(f *tracker.Fact) string {
+		if f.ICMP.MTU > 0 {
+			return fmt.Sprintf("from %s: the next link takes %s", f.ICMP.From.Addr(), humanSize(uint64(f.ICMP.MTU)))
+		}
+		return "from " + f.ICMP.From.Addr().String()
+	},
+	tracker.FactBadChecksum: constant("bad checksum: taken as lost"),
 	tracker.FactRetracted: func(f *tracker.Fact) string {
 		return fmt.Sprintf("shows that the %s never went to %s at #%d", f.Role, f.To, f.Cause.Packet)
 	},

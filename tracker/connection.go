@@ -54,9 +54,10 @@ type course struct {
 	firstFile   uint32 // index of the file first came from
 	lastFile    uint32
 	handshake   Handshake
-	refusedBy   Mark  // the RST that answered the SYN
-	finPhase    Phase // how far the conversation had come when the first FIN passed
-	lastClosed  int64 // Closed.At of the incarnation before
+	refusedBy   Mark   // the RST that answered the SYN, or the ICMP error
+	refuser     Closer // who sent the ICMP error; NoCloser: it was a RST
+	finPhase    Phase  // how far the conversation had come when the first FIN passed
+	lastClosed  int64  // Closed.At of the incarnation before
 }
 
 // reset makes c an empty connection. It keeps its place, and what it allocated.

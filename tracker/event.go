@@ -15,6 +15,7 @@ const (
 	RcvFin                 // the peer's FIN, in sequence
 	SndRst                 // abort
 	RcvRst                 // an acceptable RST
+	RcvICMP                // an ICMP error that ends the attempt
 	Timeout                // 2 MSL, or giving up: silent, assumed from time alone
 	Replace                // a new incarnation takes the 4-tuple
 	Joined                 // the capture began after the endpoint was established
@@ -23,7 +24,7 @@ const (
 
 var eventNames = [numEvents]string{
 	"snd SYN", "rcv SYN", "rcv SYN,ACK", "rcv ACK of SYN", "snd FIN", "rcv ACK of FIN", "rcv FIN",
-	"snd RST", "rcv RST", "timeout", "replaced", "joined",
+	"snd RST", "rcv RST", "rcv ICMP", "timeout", "replaced", "joined",
 }
 
 func (e Event) String() string { return eventNames[e] }

@@ -38,8 +38,10 @@ func bounded(t *testing.T, tr *tracker.Tracker, limit int, segments []segment.Se
 	}
 	for i := range segments {
 		s := &segments[i]
-		sent++
-		if s.Flow.A == s.Flow.B {
+		if !s.IsQuote {
+			sent++
+		}
+		if s.Flow.A == s.Flow.B && !s.IsQuote {
 			sent++ // both ends are it
 		}
 		if i%3 == 0 {

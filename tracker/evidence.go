@@ -6,7 +6,7 @@ import "github.com/tcplife/tcplife/internal/segment"
 // their packets passed the tap, for a wire may delay but seldom reorders.
 func (e Event) received() bool {
 	switch e {
-	case RcvSyn, RcvSynAck, RcvAckSyn, RcvAckFin, RcvFin, RcvRst:
+	case RcvSyn, RcvSynAck, RcvAckSyn, RcvAckFin, RcvFin, RcvRst, RcvICMP:
 		return true
 	default:
 		return false

@@ -6,10 +6,11 @@ import (
 )
 
 // expand gives a plainConn the full form: something happened to it.
-func (t *Tracker) expand(r ref, hash uint64) *connection {
+func (t *Tracker) expand(r ref, hash uint64) {
 	p := t.plains.at(r.place())
 	if p.standsIn() {
-		return t.wake(r, hash)
+		t.wake(r, hash)
+		return
 	}
 	c := t.newConnection()
 	p.fill(c)
@@ -23,7 +24,6 @@ func (t *Tracker) expand(r ref, hash uint64) *connection {
 	}
 	p.bits = 0
 	t.plains.give(r.place())
-	return c
 }
 
 // fill makes c, which is empty, what the rules would have made of the segments of p.

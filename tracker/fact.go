@@ -1,5 +1,7 @@
 package tracker
 
+import "github.com/tcplife/tcplife/internal/segment"
+
 // FactKind names something notable that a segment was. The ordinary segment, in
 // order and acceptable, is no fact.
 type FactKind uint8
@@ -37,6 +39,7 @@ const (
 	FactAckIgnored                              // the handshake's ACK was not taken: SYN-ACK came again; Cause = that ACK
 	FactBadChecksum                             // taken as not received
 	FactRetracted                               // a transition was taken back; Cause = its packet, State in To
+	FactICMPError                               // an ICMP error quotes a segment of Role; see ICMP; Bytes = length of the quoted packet, Cause = the SYN or SYN-ACK, if it is one
 	numFactKinds            = iota + 1
 )
 
@@ -72,6 +75,7 @@ var factNames = [numFactKinds]string{
 	FactAckIgnored:          "ACK ignored",
 	FactBadChecksum:         "bad checksum",
 	FactRetracted:           "retracted",
+	FactICMPError:           "ICMP error",
 }
 
 func (k FactKind) String() string { return factNames[k] }
@@ -143,10 +147,11 @@ type Reset struct {
 type Fact struct {
 	Kind  FactKind
 	Role  Role
-	Mark        // the segment
-	Cause Mark  // the segment it is compared with, if any
-	Bytes int64 // see the kind
-	Gap   int64 // nanoseconds; see the kind
-	To    State // FactRetracted
-	Reset Reset // FactRst
+	Mark                    // the segment
+	Cause Mark              // the segment it is compared with, if any
+	Bytes int64             // see the kind
+	Gap   int64             // nanoseconds; see the kind
+	To    State             // FactRetracted
+	Reset Reset             // FactRst
+	ICMP  segment.ICMPError // FactICMPError
 }

@@ -19,6 +19,7 @@ var figure5 = [numStates][numEvents]State{
 		RcvSynAck: Established, // 3.10.7.3, fourth check
 		RcvSyn:    SynRcvd,     // simultaneous open, 3.10.7.3, fourth check
 		RcvRst:    Closed,      // 3.10.7.3, second check
+		RcvICMP:   Closed,      // 3.9.2.2; RFC 5927 5.2 for all but the hard errors
 		Timeout:   Closed,      // user timeout, 3.10.8
 	},
 	SynRcvd: {
@@ -27,6 +28,7 @@ var figure5 = [numStates][numEvents]State{
 		RcvFin:    CloseWait,   // 3.10.7.4, eighth check
 		RcvRst:    Closed,      // 3.10.7.4, second check
 		SndRst:    Closed,      // ABORT, 3.10.5
+		RcvICMP:   Closed,      // 3.9.2.2
 		Timeout:   Closed,      // 3.10.8
 	},
 	Established: {

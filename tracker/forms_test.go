@@ -85,7 +85,7 @@ func disturbed(segments []segment.Segment, r *rand.Rand) []segment.Segment {
 	for range 1 + r.IntN(3) {
 		i := r.IntN(len(out))
 		s := &out[i]
-		switch r.IntN(12) {
+		switch r.IntN(14) {
 		case 0: // the trace stands still for long
 			gap := []int64{1 << 31, 1 << 32, 1 << 33, 200e9, 1 << 46, 1 << 48}[r.IntN(6)]
 			for j := i; j < len(out); j++ {
@@ -118,9 +118,22 @@ func disturbed(segments []segment.Segment, r *rand.Rand) []segment.Segment {
 			s.Flags ^= []segment.Flags{segment.PSH, segment.ACK, segment.FIN, segment.RST, segment.SYN, segment.AE}[r.IntN(6)]
 		case 11:
 			s.Ack, s.Seq = s.Ack.Add(uint32(r.IntN(3))).Back(1), s.Seq.Add(uint32(r.IntN(3))).Back(1)
+		case 12:
+			s.Fragments = uint8(r.IntN(3))
+		case 13:
+			out = slices.Insert(out, i+1, quoted(s, r))
 		}
 	}
 	return out
+}
+
+// quoted is an ICMP error about s.
+func quoted(s *segment.Segment, r *rand.Rand) segment.Segment {
+	q := *s
+	q.IsQuote, q.Options = true, segment.Options{}
+	q.ICMP = segment.ICMPError{From: q.Flow.Sender(q.Dir.Reverse()).IP, Type: []uint8{3, 4, 11}[r.IntN(3)], Code: uint8(r.IntN(5)), Quoted: 20}
+	q.Number, q.Time = s.Number+uint64(r.IntN(2)), s.Time+int64(r.IntN(2))*1e6
+	return q
 }
 
 // TestOpeningStaysOver: what an ordinary segment told of the opening is not asked again after a small form, whatever a SYN-ACK of the

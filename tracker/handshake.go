@@ -24,6 +24,7 @@ func (c *connection) onSyn(t *Tracker, s *segment.Segment, x, y *endpoint) Note 
 	}
 	var note Note
 	if last := x.syn.last(); last != nil {
+		c.goesOnTrying(m, x)
 		c.note(t, s.Dir, Fact{Kind: FactSynRetransmitted, Mark: m, Cause: last.mark, Gap: m.At - last.mark.At})
 		c.handshake.SynRetries++
 		x.stats.RetransmittedPackets++
@@ -75,7 +76,10 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 		x.begin(s.Seq, true)
 	}
 	if c.refusedBy.Seen() { // the same SYN again was accepted: that RST refused nothing for good
-		c.refusedBy = Mark{}
+		c.refusedBy, c.refuser = Mark{}, NoCloser
+		if y.teardown != nil {
+			y.at(RcvICMP).withdraw()
+		}
 		c.setEffect(y.resetFact, EffectRefuted)
 		y.at(RcvRst).withdraw()
 		y.resetFact = 0
@@ -104,6 +108,7 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 
 	var note Note
 	if last := x.synAck.last(); last != nil {
+		c.goesOnTrying(m, x)
 		c.note(t, s.Dir, Fact{Kind: FactSynAckRetransmitted, Mark: m, Cause: last.mark, Gap: m.At - last.mark.At})
 		c.handshake.SynAckRetries++
 		x.stats.RetransmittedPackets++

@@ -37,6 +37,8 @@ func inert(state State, event Event) string {
 		return "a FIN again changes nothing; in TIME_WAIT it restarts 2 MSL (RFC 9293 3.10.7.4, eighth check)"
 	case Joined:
 		return joinedOnce
+	case RcvICMP:
+		return "noted, no reason to abort an open connection (RFC 5927 5.2)"
 	case SndRst, RcvRst, Timeout, Replace:
 	}
 	return ""

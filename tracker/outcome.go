@@ -66,6 +66,9 @@ func (o *outcome) close(opened Open) (Close, Closer) {
 	case opened == OpenNone && !c.sawStart:
 		return CloseNone, NoCloser
 	case opened == OpenRefused:
+		if c.refuser != NoCloser {
+			return CloseRefused, c.refuser
+		}
 		return CloseRefused, CloserOf(Server)
 	case o.resetStep(segment.AtoB) != nil || o.resetStep(segment.BtoA) != nil:
 		return o.aborted()

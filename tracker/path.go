@@ -24,8 +24,8 @@ type path struct {
 }
 
 // waits reports whether an event that no arrow takes yet is offered again after
-// the next transition. A RST or a new incarnation acts at once or never.
-func (e Event) waits() bool { return e != SndRst && e != RcvRst && e != Replace }
+// the next transition. A RST, an ICMP error or a new incarnation acts at once or never.
+func (e Event) waits() bool { return e != SndRst && e != RcvRst && e != RcvICMP && e != Replace }
 
 // walk derives the path p of the end that sends in direction d from its milestones.
 func (c *connection) walk(t *Tracker, d segment.Direction, p *path) {

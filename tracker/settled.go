@@ -87,7 +87,7 @@ func (t *Tracker) settle(c *connection, hash uint64) bool {
 }
 
 // unsettle gives a settled connection the full form again.
-func (t *Tracker) unsettle(r ref, hash uint64) *connection {
+func (t *Tracker) unsettle(r ref, hash uint64) {
 	q := t.settleds.at(r.place())
 	stepOut(&t.settled, &t.settleds, r.place())
 	c := t.newConnection()
@@ -98,7 +98,6 @@ func (t *Tracker) unsettle(r ref, hash uint64) *connection {
 	t.table.replace(uint32(hash), r, c.ref)
 	c.deadline = c.last.At + t.cfg.stragglers()
 	t.enqueue(c)
-	return c
 }
 
 // unpacksTo reports whether c is what q says, and nothing else.

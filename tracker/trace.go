@@ -8,6 +8,8 @@ type Summary struct {
 	FactsDropped    uint64
 	RangesDropped   uint64
 	Duplicates      uint64 // segments captured twice
+	Quotes          uint64 // ICMP errors that quote a segment
+	QuotesUnmatched uint64 // and those among them that fit no connection
 	ChecksumBad     uint64
 	TruncatedHeader uint64 // segments whose options were cut by the snapshot length
 	Backwards       uint64 // segments stamped earlier than one before them
@@ -22,6 +24,8 @@ func (s *Summary) Add(o Summary) {
 	s.FactsDropped += o.FactsDropped
 	s.RangesDropped += o.RangesDropped
 	s.Duplicates += o.Duplicates
+	s.Quotes += o.Quotes
+	s.QuotesUnmatched += o.QuotesUnmatched
 	s.ChecksumBad += o.ChecksumBad
 	s.TruncatedHeader += o.TruncatedHeader
 	s.Backwards += o.Backwards

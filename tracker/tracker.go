@@ -83,6 +83,10 @@ func (t *Tracker) ObserveThese(batch []segment.Segment, hashes []uint64, picks [
 }
 
 func (t *Tracker) observe(s *segment.Segment, hash uint64) Verdict {
+	if s.IsQuote {
+		t.Advance(s.Time)
+		return t.quote(s, hash)
+	}
 	t.sum.Segments++
 	m := markOf(s)
 	if !t.sum.First.Seen() {

@@ -65,6 +65,11 @@ func (t *traffic) segments(n int) []segment.Segment {
 				again := l.last
 				t.emit(&again)
 			}
+		case 6:
+			if l.last.Number > 0 {
+				about := quoted(&l.last, t.r)
+				t.emit(&about)
+			}
 		case 5:
 			l.nxt[t.r.IntN(2)] += 100 // lost
 		default:

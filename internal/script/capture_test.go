@@ -49,6 +49,8 @@ func conversations(t *testing.T) map[string]string {
 4  < - 1:1(0) <md5,malformed,mss 1>
 5  > S 0:0(0) <mss 1460,nop,wscale 7> cut 5
 6  > P. 1:1461(1460) ack 1 cut 0 id 0
+7  > S 0:0(0) <mss 1460> icmp 3/1
+8  < P. 1:101(100) ack 1 icmp 4/0 vlan 12
 --- isn +1000 +1000
 5  > R 0:0(0)
 6  > . -5:-4(1) ack 5 of 1

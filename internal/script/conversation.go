@@ -62,12 +62,21 @@ type Line struct {
 	IPID        uint16 // 0: none
 	VLAN        [2]uint16
 	BadChecksum bool
+	ICMP        ICMPError
 	Cut         int // octets of options in the capture; -1: everything was captured
 
 	// States are the states by Side that hold after this segment; "" = nothing is
 	// claimed. What earlier lines claimed and this one does not change is filled in.
 	States [2]string
 	Wants  []Want
+}
+
+// ICMPError makes of a line an ICMP error that quotes the segment it describes.
+type ICMPError struct {
+	IsSet      bool
+	Type, Code uint8
+	From       netip.Addr // who reports it; not valid: the segment's receiver
+	MTU        uint32
 }
 
 // Want is a finding that must be reported.

@@ -43,6 +43,9 @@
 //	id N          IPv4 identification; unless written each side counts from 1,
 //	              so equal numbers mark a packet captured twice. 0 is none
 //	vlan N[,N]    802.1Q tags, outermost first
+//	icmp T/C      no segment: an ICMP error of this type and code quotes the one that is
+//	              described; [from ADDRESS] reports it, else the segment's receiver;
+//	              [mtu N] of the next hop
 //	cut N         the capture ends after N octets of the TCP options
 //	of N          the numbers count from the N-th incarnation's ISNs, see below
 //

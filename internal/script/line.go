@@ -3,6 +3,7 @@ package script
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -160,13 +161,16 @@ func (p *parser) rest(l *Line, text string) (lost bool, err error) {
 			continue
 		}
 		if i+1 == len(words) {
-			return false, fmt.Errorf("%q at the end, want ack, win, ttl, id, vlan, cut or of with its number, <options>, lost or bad-checksum", word)
+			return false, fmt.Errorf("%q at the end, want ack, win, ttl, id, vlan, cut, of, icmp, from or mtu with its value, <options>, lost or bad-checksum", word)
 		}
 		i++
 		if err := p.extra(l, word, words[i]); err != nil {
 			return false, err
 		}
 		acked = acked || word == "ack"
+	}
+	if !l.ICMP.IsSet && l.ICMP != (ICMPError{}) {
+		return false, fmt.Errorf("from and mtu belong to icmp")
 	}
 	if acked != l.Flags.Has(segment.ACK) {
 		if acked {
@@ -212,10 +216,32 @@ func (p *parser) extra(l *Line, word, value string) error {
 		l.Of = int(n) - 1
 	case "vlan":
 		l.VLAN, err = parseVLAN(value)
+	case "icmp":
+		l.ICMP.IsSet = true
+		l.ICMP.Type, l.ICMP.Code, err = parseICMP(value)
+	case "from":
+		l.ICMP.From, err = netip.ParseAddr(value)
+		if err != nil || l.ICMP.From.Is6() != p.conv.ipv6() {
+			return fmt.Errorf("from %q, want an address of the conversation's version", value)
+		}
+	case "mtu":
+		n, err = number(0, math.MaxUint16)
+		l.ICMP.MTU = uint32(n)
 	default:
-		return fmt.Errorf("unknown %q, want ack, win, ttl, id, vlan, cut, of, <options>, lost or bad-checksum", word)
+		return fmt.Errorf("unknown %q, want ack, win, ttl, id, vlan, cut, of, icmp, from, mtu, <options>, lost or bad-checksum", word)
 	}
 	return err
+}
+
+// parseICMP reads TYPE/CODE.
+func parseICMP(value string) (kind, code uint8, err error) {
+	first, second, _ := strings.Cut(value, "/")
+	t, err1 := strconv.ParseUint(first, 10, 8)
+	c, err2 := strconv.ParseUint(second, 10, 8)
+	if err1 != nil || err2 != nil {
+		return 0, 0, fmt.Errorf("icmp %q, want type and code like 3/1", value)
+	}
+	return uint8(t), uint8(c), nil
 }
 
 func parseVLAN(value string) (tags [2]uint16, err error) {

@@ -13,8 +13,10 @@ const (
 	tcpHeaderLen = 20
 	udpHeaderLen = 8
 
-	protocolTCP = 6
-	protocolUDP = 17
+	protocolICMP   = 1
+	protocolTCP    = 6
+	protocolUDP    = 17
+	protocolICMPv6 = 58
 
 	pcapMagicNano    = 0xa1b23c4d
 	linkTypeEthernet = 1
@@ -78,6 +80,10 @@ func (c *Conversation) frame(l *Line) (frame []byte, captured int) {
 		sum ^= 0x0101
 	}
 	binary.BigEndian.PutUint16(tcp[16:], sum)
+	if l.ICMP.IsSet {
+		frame = pad(c.appendICMP(frame[:0], l, appendIP(nil, src, dst, protocolTCP, l.TTL, l.IPID, len(tcp)), tcp))
+		return frame, len(frame)
+	}
 	frame = appendIP(frame, src, dst, protocolTCP, l.TTL, l.IPID, len(tcp))
 	options := len(frame) + tcpHeaderLen
 	frame = pad(append(frame, tcp...))
@@ -85,6 +91,22 @@ func (c *Conversation) frame(l *Line) (frame []byte, captured int) {
 		return frame, min(options+l.Cut, len(frame))
 	}
 	return frame, len(frame)
+}
+
+// appendICMP builds the frame of an ICMP error that quotes a packet.
+func (c *Conversation) appendICMP(frame []byte, l *Line, ip, tcp []byte) []byte {
+	from, to := c.reporter(l).AsSlice(), c.Ends[l.From].Addr().AsSlice()
+	message := []byte{l.ICMP.Type, l.ICMP.Code, 0, 0}
+	message = binary.BigEndian.AppendUint32(message, l.ICMP.MTU) // IPv4 has but the lower half of it (RFC 1191)
+	message = append(append(message, ip...), tcp[:min(len(tcp), maxQuoted)]...)
+	protocol, sum := uint8(protocolICMP), uint32(0)
+	if c.ipv6() {
+		protocol = protocolICMPv6
+		sum = pseudoHeader(from, to, protocol, len(message))
+	}
+	binary.BigEndian.PutUint16(message[2:], checksum(message, sum))
+	frame = append(frame, ethernet(l.From.Peer(), l.VLAN, c.ipv6())...)
+	return append(appendIP(frame, from, to, protocol, messageTTL, 0, len(message)), message...)
 }
 
 // ethernet begins a frame from side to its peer.

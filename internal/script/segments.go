@@ -1,6 +1,8 @@
 package script
 
 import (
+	"net/netip"
+
 	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/internal/seq"
 )
@@ -49,12 +51,39 @@ func (c *Conversation) segment(l *Line) segment.Segment {
 		s.HasIPID, s.IPID = true, l.IPID
 	}
 	switch {
+	case l.ICMP.IsSet:
+		s.IsQuote, s.ICMP = true, c.icmpError(l)
+		s.Checksum, s.Captured, s.Options = segment.ChecksumUnknown, 0, segment.Options{}
+		s.TTL, s.HasIPID, s.IPID = messageTTL, false, 0 // those of the message
 	case l.Cut >= 0:
 		s.Checksum, s.Captured = segment.ChecksumUnknown, 0
 	case l.BadChecksum:
 		s.Checksum = segment.ChecksumBad
 	}
 	return s
+}
+
+// icmpError is what the line's ICMP error says.
+func (c *Conversation) icmpError(l *Line) segment.ICMPError {
+	quoted := tcpHeaderLen + len(c.optionBytes(l)) + int(l.Len)
+	return segment.ICMPError{
+		From: segment.IPOf(c.reporter(l)), Type: l.ICMP.Type, Code: l.ICMP.Code, MTU: l.ICMP.MTU, V6: c.ipv6(),
+		Quoted: uint8(min(quoted, maxQuoted)),
+	}
+}
+
+// messageTTL is the time to live of an ICMP error.
+const messageTTL = 64
+
+// maxQuoted is how much of a segment an ICMP error quotes: the longest header.
+const maxQuoted = tcpHeaderLen + maxOptions
+
+// reporter is who sends the line's ICMP error.
+func (c *Conversation) reporter(l *Line) netip.Addr {
+	if l.ICMP.From.IsValid() {
+		return l.ICMP.From
+	}
+	return c.Ends[l.From.Peer()].Addr()
 }
 
 // path is what stands around the line's packet.

@@ -30,6 +30,11 @@ func (e *ICMPError) Unreachable() bool {
 	return e.V6 && e.Type == icmp6Unreachable || !e.V6 && e.Type == icmpUnreachable && e.Code != 4
 }
 
+// TimeExceeded reports whether a packet was given up on the way: a loop, or a lost fragment.
+func (e *ICMPError) TimeExceeded() bool {
+	return e.V6 && e.Type == icmp6Time || !e.V6 && e.Type == icmpTimeExceeded
+}
+
 // Hard reports whether hosts should abort the connection at once (RFC 9293 SHLD-26; RFC 1122 4.2.3.9): protocol or port
 // unreachable. IPv6 counts port unreachable and administratively prohibited, as Linux does.
 func (e *ICMPError) Hard() bool {

@@ -110,6 +110,13 @@ func (r *record) rst(role tracker.Role, packet uint64, seconds float64, form tra
 	return &f.Reset
 }
 
+// icmp adds an ICMP error about what role sent, from a router.
+func (r *record) icmp(role tracker.Role, packet uint64, kind, code uint8) *tracker.Fact {
+	f := r.fact(tracker.FactICMPError, role, packet, 1)
+	f.ICMP = segment.ICMPError{From: segment.IP{10: 0xff, 11: 0xff, 12: 10, 15: 254}, Type: kind, Code: code, Quoted: 20}
+	return f
+}
+
 func judge(r *record) []anomaly.Finding {
 	return anomaly.New(anomaly.DefaultThresholds()).Connection(&r.Connection)
 }

@@ -9,7 +9,7 @@ import (
 
 var handshakeKinds = []*Kind{
 	synUnanswered, synRetransmitted, synBackoffOdd, synNewISNRetry,
-	connectionRefused, refusedRSTBadAck,
+	connectionRefused, refusedRSTBadAck, refusedICMP,
 	synAckRetransmitted, synAckUnanswered, handshakeAbandoned, acceptQueueOverflow, handshakeAckLost,
 	synAckWrongAck, synAckISNChanged, halfOpenRecovery, simultaneousOpen, synInEstablished, challengeAck,
 }

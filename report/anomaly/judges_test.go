@@ -51,6 +51,26 @@ var judgeTests = []struct {
 		func(r *record) { r.Facts[0].Reset.Receiver = tracker.Closed },
 	},
 	{
+		"refused-icmp", attempt,
+		func(r *record) { r.icmp(client, 2, 3, 1).Cause = mark(1, 0) },
+		func(r *record) { r.Facts[0].ICMP.Type = 4 },
+	},
+	{
+		"icmp-hard-error", open,
+		func(r *record) { r.icmp(client, 7, 3, 3) },
+		func(r *record) { r.Facts[0].ICMP.Code = 4 },
+	},
+	{
+		"mtu-blackhole", open,
+		blackhole,
+		func(r *record) { r.last(client, 5, .042) }, // nothing is heard of it since
+	},
+	{
+		"mtu-blackhole", open,
+		blackhole,
+		func(r *record) { r.end(server).StreamBytes = 1400 + 1400 }, // so large a segment got through before
+	},
+	{
 		"synack-retransmitted", open,
 		func(r *record) { r.copies(tracker.FactSynAckRetransmitted, server, 6, .05, 1, 2, 1) },
 		func(r *record) { r.Facts[0].Gap = int64(time.Millisecond) },
@@ -434,6 +454,18 @@ func stuck(peerTalks bool) func(r *record) {
 		}
 		r.ends(60)
 	}
+}
+
+// blackhole has a full segment of the server's sent four times without an answer, while the client speaks on.
+func blackhole(r *record) {
+	r.copies(tracker.FactRetransmission, server, 6, .05, .3, 2, 3)
+	for i := range r.Facts {
+		r.Facts[i].Bytes = 1400
+	}
+	e := r.end(server)
+	e.LastDataUnacked, e.UnackedBytes, e.StreamBytes = 4, 1400, 1400
+	r.last(client, 10, 3)
+	r.ends(3)
 }
 
 // finAgain has the client send its FIN twice, in vain.

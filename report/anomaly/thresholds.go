@@ -29,6 +29,9 @@ type Thresholds struct {
 	// GiveUpCopies is how many transmissions of one segment without an acknowledgment show
 	// that it is not a matter of chance (3 is RFC 9293's R1).
 	GiveUpCopies uint64
+	// BlackholeCopies is how many transmissions of one full-sized segment without an acknowledgment show that segments of
+	// that size do not get through: the first and R1's three.
+	BlackholeCopies uint64
 	// KeepaliveProbes is how many probes without an answer mean a dead peer.
 	KeepaliveProbes uint64
 	// PeerFinWait is how long an endpoint may stay silent after the peer's FIN before its
@@ -87,6 +90,7 @@ func DefaultThresholds() Thresholds {
 		LinearSynGap:    1300 * time.Millisecond,
 		MaxBackoff:      60 * time.Second,
 		GiveUpCopies:    5,
+		BlackholeCopies: 4,
 		KeepaliveProbes: 3,
 		PeerFinWait:     30 * time.Second,
 		CloseWait:       60 * time.Second,
