@@ -16,10 +16,14 @@ const (
 	optSACKPermitted = 4
 	optSACK          = 5
 	optTimestamps    = 8
+	optChecksum      = 14 // alternate checksum request, historic
 	optMD5           = 19
+	optUserTimeout   = 28
 	optAO            = 29
 	optMPTCP         = 30
 	optFastOpen      = 34
+	optAccECN0       = 172
+	optAccECN1       = 174
 	optExperiment1   = 253
 	optExperiment2   = 254
 
@@ -35,7 +39,8 @@ const (
 
 // parseOptions reads the options of a header. b is what was captured of them,
 // length what the header's data offset promises. An option whose length is not
-// the one its RFC gives it is passed over, as RFC 9293 3.1 asks for unknown ones.
+// one that its RFC gives it is passed over, as RFC 9293 3.1 asks for unknown ones, and told as malformed: the segment
+// is still one.
 //
 // Nearly all hosts pad options to words of 32 bits. Those words are read whole
 // (BenchmarkOptions); from the first that is anything else, walkOptions goes on.
@@ -112,46 +117,76 @@ func walkOptions(b []byte, length int, o *segment.Options) {
 	}
 }
 
+// fits reports whether n octets, kind and length included, is a length that the option can have.
+func fits(kind byte, n int) bool {
+	switch kind {
+	case optMSS, optUserTimeout:
+		return n == 4
+	case optWindowScale, optChecksum:
+		return n == 3
+	case optSACKPermitted:
+		return n == 2
+	case optSACK:
+		return n > 2 && n <= 34 && (n-2)%8 == 0
+	case optTimestamps:
+		return n == 10
+	case optMD5:
+		return n == 18
+	case optAO:
+		return n >= 4
+	case optMPTCP:
+		return n >= 3
+	case optFastOpen: // a request for a cookie, or one of 4 to 16 octets
+		return n == 2 || n >= 6 && n <= 18 && n%2 == 0
+	case optAccECN0, optAccECN1: // none to three counters of 24 bits
+		return n <= 11 && (n-2)%3 == 0
+	}
+	return true
+}
+
+// parseOption reads the value of an option.
 func parseOption(kind byte, v []byte, o *segment.Options) {
+	if !fits(kind, 2+len(v)) {
+		o.Has |= segment.OptMalformed
+		return
+	}
 	switch kind {
 	case optMSS:
-		if len(v) == 2 {
-			o.Has |= segment.OptMSS
-			o.MSS = binary.BigEndian.Uint16(v)
-		}
+		o.Has |= segment.OptMSS
+		o.MSS = binary.BigEndian.Uint16(v)
 	case optWindowScale:
-		if len(v) == 1 {
-			o.Has |= segment.OptWindowScale
-			o.WindowScale = v[0]
-		}
+		o.Has |= segment.OptWindowScale
+		o.WindowScale = v[0]
 	case optSACKPermitted:
-		if len(v) == 0 {
-			o.Has |= segment.OptSACKPermitted
-		}
+		o.Has |= segment.OptSACKPermitted
 	case optSACK:
-		if len(v) > 0 && len(v)%8 == 0 && len(v) <= 8*len(o.SACK) {
-			o.Has |= segment.OptSACK
-			o.SACKs = uint8(len(v) / 8)
-			for i := range o.SACK[:o.SACKs] {
-				o.SACK[i].Left = seq.Num(binary.BigEndian.Uint32(v[8*i:]))
-				o.SACK[i].Right = seq.Num(binary.BigEndian.Uint32(v[8*i+4:]))
-			}
+		o.Has |= segment.OptSACK
+		o.SACKs = uint8(len(v) / 8)
+		for i := range o.SACK[:o.SACKs] {
+			o.SACK[i].Left = seq.Num(binary.BigEndian.Uint32(v[8*i:]))
+			o.SACK[i].Right = seq.Num(binary.BigEndian.Uint32(v[8*i+4:]))
 		}
 	case optTimestamps:
-		if len(v) == 8 {
-			o.Has |= segment.OptTimestamps
-			o.TSVal = binary.BigEndian.Uint32(v)
-			o.TSEcr = binary.BigEndian.Uint32(v[4:])
-		}
+		o.Has |= segment.OptTimestamps
+		o.TSVal = binary.BigEndian.Uint32(v)
+		o.TSEcr = binary.BigEndian.Uint32(v[4:])
 	case optMD5, optAO:
 		o.Has |= segment.OptMD5
 	case optMPTCP:
 		o.Has |= segment.OptMPTCP
 	case optFastOpen:
 		o.Has |= segment.OptFastOpen
+	case optAccECN0, optAccECN1:
+		o.Has |= segment.OptAccECN
+	case optUserTimeout:
+		o.Has |= segment.OptUserTimeout
 	case optExperiment1, optExperiment2:
 		if len(v) >= 2 && binary.BigEndian.Uint16(v) == fastOpenExperiment {
 			o.Has |= segment.OptFastOpen
+			return
 		}
+		o.Has |= segment.OptOther
+	default:
+		o.Has |= segment.OptOther
 	}
 }

@@ -95,6 +95,14 @@ func appendMember(b []byte, name string, n uint64) []byte {
 	return appendUint(append(b, name...), n)
 }
 
+// appendIf appends a member that says what is not usual.
+func appendIf(b []byte, member string, is bool) []byte {
+	if !is {
+		return b
+	}
+	return append(b, member...)
+}
+
 // lasted is the time between the first and the last packet.
 func lasted(c *tracker.Connection) int64 { return max(c.Last.At-c.First.At, 0) }
 
@@ -310,9 +318,7 @@ func (e *encoder) endpoint(b []byte, n *tracker.Endpoint) []byte {
 		b = e.moment(b, `,"fin_at":"`, n.FinSent)
 		b = appendBool(append(b, `,"fin_acked":`...), n.FinAcked)
 	}
-	if n.WindowZeroAtLast {
-		b = append(b, `,"window_closed":true`...)
-	}
+	b = appendIf(b, `,"window_closed":true`, n.WindowZeroAtLast)
 	b = e.moment(b, `,"first_at":"`, n.First)
 	b = e.moment(b, `,"last_at":"`, n.Last)
 	if n.ISNKnown {
@@ -332,6 +338,10 @@ func (e *encoder) endpoint(b []byte, n *tracker.Endpoint) []byte {
 		if whole || n.Timestamps {
 			b = appendBool(append(b, `,"timestamps":`...), n.Timestamps)
 		}
+		b = appendIf(b, `,"ecn":true`, n.ECN)
+		b = appendIf(b, `,"mptcp":true`, n.MPTCP)
+		b = appendIf(b, `,"fast_open":true`, n.FastOpen)
+		b = appendIf(b, `,"authenticated":true`, n.Authenticated)
 	}
 	if n.Packets > 0 {
 		b = appendUint(append(b, `,"ttl":`...), uint64(n.TTL))

@@ -125,7 +125,7 @@ var factPhrases = map[tracker.FactKind]func(f *tracker.Fact) string{
 	tracker.FactAckIgnored:        constant("the handshake's ACK was not taken"),
 	tracker.FactICMPError: func(f *tracker.Fact) string {
 		if f.ICMP.MTU > 0 {
-			return fmt.Sprintf("from %s: the next link takes %s", f.ICMP.From.Addr(), humanSize(uint64(f.ICMP.MTU)))
+			return fmt.Sprintf("from %s: MTU %d", f.ICMP.From.Addr(), f.ICMP.MTU)
 		}
 		return "from " + f.ICMP.From.Addr().String()
 	},

@@ -32,6 +32,13 @@ func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
 	if t.corrupted(c, s, x) {
 		return NoteBadChecksum
 	}
+	if s.Options.Has&segment.OptMalformed != 0 {
+		c.note(t, s.Dir, Fact{Kind: FactOptionMalformed, Mark: c.last})
+	}
+	if s.Flags.Has(segment.URG) && s.Urgent > 0 && !x.urgent {
+		x.urgent = true
+		c.note(t, s.Dir, Fact{Kind: FactUrgent, Mark: c.last, Bytes: int64(s.Urgent)})
+	}
 	if s.Flags.Has(segment.SYN) {
 		c.openingOver = false // it may begin anew
 	}

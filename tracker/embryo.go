@@ -70,11 +70,14 @@ func (w wideTime) time() int64    { return int64(w[0]) | int64(w[1])<<32 }
 
 func (e *embryo) number() uint64 { return uint64(e.numberLow) | uint64(e.numberHigh)<<32 }
 
+// notPlain are options that are facts of their own, or told of an endpoint for which the small forms have no room.
+const notPlain = segment.OptMalformed | segment.OptMD5
+
 // isEmbryo reports whether s opens a 4-tuple by a SYN and nothing else, and nothing about it is out of the ordinary.
 func isEmbryo(s *segment.Segment) bool {
 	o := &s.Options
 	return s.Flags&(segment.SYN|segment.ACK|segment.RST|segment.FIN) == segment.SYN &&
-		s.Ack == 0 && s.PayloadLen == 0 && s.IPLen <= math.MaxUint8 && s.Path <= math.MaxUint16 && s.File <= math.MaxUint8 && s.Fragments == 0 &&
+		s.Ack == 0 && s.PayloadLen == 0 && s.IPLen <= math.MaxUint8 && s.Path <= math.MaxUint16 && s.File <= math.MaxUint8 && s.Fragments == 0 && o.Has&notPlain == 0 && s.Flags&segment.URG == 0 &&
 		o.TSEcr == 0 && o.SACKs == 0 && o.WindowScale < 16 && s.Number < 1<<40 && s.Flow.A != s.Flow.B
 }
 

@@ -26,6 +26,7 @@ type endpoint struct {
 	offloaded bool // its network card fills in the checksums, see doubtful
 	hasJump   bool // jump is valid
 	tsSeen    bool
+	urgent    bool   // it sent urgent data
 	tsLast    uint32 // the latest TSval it sent
 	path      uint32 // of its last segment
 	sndNxt    int64  // end of the highest octet it sent and that was believed, or that the peer proved

@@ -125,6 +125,7 @@ func (p *plainConn) fillEnd(to *endpoint, e, peer *plainEnd) {
 	s.HasMSS, s.MSS = e.bits&hasMSS != 0, e.mss
 	s.HasWindowScale, s.WindowScale = e.bits&hasWindowScale != 0, e.shift
 	s.SACKPermitted, s.Timestamps = e.bits&sackPermitted != 0, e.bits&timestamps != 0
+	s.ECN, s.MPTCP, s.FastOpen = e.bits&ecn != 0, e.bits&mptcp != 0, e.bits&fastOpen != 0
 }
 
 // transmission is a SYN or SYN-ACK. Its timestamp is kept until the handshake's ACK, which may echo it, has passed.

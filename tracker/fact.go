@@ -40,6 +40,8 @@ const (
 	FactBadChecksum                             // taken as not received
 	FactRetracted                               // a transition was taken back; Cause = its packet, State in To
 	FactICMPError                               // an ICMP error quotes a segment of Role; see ICMP; Bytes = length of the quoted packet, Cause = the SYN or SYN-ACK, if it is one
+	FactOptionMalformed                         // an option of impossible length
+	FactUrgent                                  // first urgent data; Bytes = the urgent pointer
 	numFactKinds            = iota + 1
 )
 
@@ -76,6 +78,8 @@ var factNames = [numFactKinds]string{
 	FactBadChecksum:         "bad checksum",
 	FactRetracted:           "retracted",
 	FactICMPError:           "ICMP error",
+	FactOptionMalformed:     "option malformed",
+	FactUrgent:              "urgent data",
 }
 
 func (k FactKind) String() string { return factNames[k] }

@@ -107,7 +107,7 @@ func disturbed(segments []segment.Segment, r *rand.Rand) []segment.Segment {
 		case 6:
 			s.Window = []uint16{0, 1, 65535}[r.IntN(3)]
 		case 7:
-			s.Options.Has ^= []segment.OptionSet{segment.OptTimestamps, segment.OptCut, segment.OptWindowScale, segment.OptMSS}[r.IntN(4)]
+			s.Options.Has ^= []segment.OptionSet{segment.OptTimestamps, segment.OptCut, segment.OptWindowScale, segment.OptMSS, segment.OptMalformed, segment.OptMPTCP, segment.OptMD5, segment.OptFastOpen}[r.IntN(8)]
 			s.Options.TSVal, s.Options.TSEcr = r.Uint32(), r.Uint32()
 		case 8:
 			s.IPID, s.HasIPID = uint16(r.IntN(2)), r.IntN(2) == 0
@@ -115,7 +115,8 @@ func disturbed(segments []segment.Segment, r *rand.Rand) []segment.Segment {
 			s.PayloadLen = []uint32{0, 1, 1 << 16, 1 << 29, 1 << 30}[r.IntN(5)]
 			s.IPLen = s.PayloadLen + 40
 		case 10:
-			s.Flags ^= []segment.Flags{segment.PSH, segment.ACK, segment.FIN, segment.RST, segment.SYN, segment.AE}[r.IntN(6)]
+			s.Flags ^= []segment.Flags{segment.PSH, segment.ACK, segment.FIN, segment.RST, segment.SYN, segment.AE, segment.URG, segment.ECE | segment.CWR}[r.IntN(8)]
+			s.Urgent = uint16(r.IntN(2))
 		case 11:
 			s.Ack, s.Seq = s.Ack.Add(uint32(r.IntN(3))).Back(1), s.Seq.Add(uint32(r.IntN(3))).Back(1)
 		case 12:

@@ -276,4 +276,17 @@ func (e *Endpoint) readSynOptions(s *segment.Segment) {
 	e.HasWindowScale, e.WindowScale = o.Has&segment.OptWindowScale != 0, o.WindowScale
 	e.SACKPermitted = o.Has&segment.OptSACKPermitted != 0
 	e.Timestamps = o.Has&segment.OptTimestamps != 0
+	e.MPTCP, e.FastOpen = o.Has&segment.OptMPTCP != 0, o.Has&segment.OptFastOpen != 0
+	e.Authenticated = o.Has&segment.OptMD5 != 0
+	e.ECN = asksForECN(s.Flags)
+}
+
+// asksForECN reports whether a SYN offers ECN, or a SYN-ACK takes it (RFC 3168 6.1.1, RFC 9768 3.1.1). A SYN-ACK with all of the SYN's
+// bits was made by someone who reflects them.
+func asksForECN(f segment.Flags) bool {
+	bits := f & (segment.ECE | segment.CWR | segment.AE)
+	if f.Has(segment.ACK) {
+		return bits != 0 && bits != segment.ECE|segment.CWR && bits != segment.ECE|segment.CWR|segment.AE
+	}
+	return bits.Has(segment.ECE | segment.CWR)
 }

@@ -98,6 +98,9 @@ const (
 	hasWindowScale                     //
 	sackPermitted
 	timestamps
+	ecn
+	mptcp
+	fastOpen
 )
 
 func (p *plainConn) opener() segment.Direction { return segment.Direction(p.bits & openerIsB) }
@@ -150,7 +153,7 @@ func (t *Tracker) answer(r ref, s *segment.Segment, hash uint64) bool {
 	if s.Flags&(segment.SYN|segment.ACK|segment.RST|segment.FIN) != segment.SYN|segment.ACK || s.Dir == e.bits.dir() ||
 		uint32(s.Ack) != e.seq+1 || s.PayloadLen != 0 || s.Checksum == segment.ChecksumBad || e.bits.checksum() == segment.ChecksumBad ||
 		passed < 0 || passed > min(math.MaxUint32, t.cfg.Attempt.Nanoseconds()) || between > math.MaxUint32 ||
-		s.File > math.MaxUint16 || s.Path != uint32(e.path) || s.Fragments > 0 ||
+		s.File > math.MaxUint16 || s.Path != uint32(e.path) || s.Fragments > 0 || s.Options.Has&notPlain != 0 || s.Flags&segment.URG != 0 ||
 		t.half.last != 0 && s.Time < t.plains.at(t.half.last-1).heardAt() { // those that wait stand in order
 		return false
 	}
@@ -199,10 +202,15 @@ func (e *plainEnd) open(s *segment.Segment) {
 		{segment.OptWindowScale, hasWindowScale},
 		{segment.OptSACKPermitted, sackPermitted},
 		{segment.OptTimestamps, timestamps},
+		{segment.OptMPTCP, mptcp},
+		{segment.OptFastOpen, fastOpen},
 	} {
 		if o.Has&b.option != 0 {
 			e.bits |= b.bit
 		}
+	}
+	if asksForECN(s.Flags) {
+		e.bits |= ecn
 	}
 	if o.Has&segment.OptCut != 0 {
 		e.cut++
@@ -232,13 +240,13 @@ func (t *Tracker) take(p *plainConn, place uint32, s *segment.Segment) bool {
 	acks := uint32(s.Ack) - (y.isn + y.nxtLow - y.unacked) // how much it acknowledges newly
 	hasTS := s.Options.Has&segment.OptTimestamps != 0
 	switch {
-	case s.Flags&(segment.SYN|segment.FIN|segment.RST|segment.ACK) != segment.ACK, // handshake, close, reset
+	case s.Flags&(segment.SYN|segment.FIN|segment.RST|segment.ACK|segment.URG) != segment.ACK, // handshake, close, reset, urgent data
 		uint32(s.Seq) != x.isn+nxt, // sent before, out of order, a probe
 		acks > y.unacked,           // acknowledges what was not seen, or less than before
 		s.Window == 0,              // closes the window
 		s.Checksum == segment.ChecksumBad,
 		hasTS && x.bits&sentTimestamp != 0 && int32(s.Options.TSVal-x.tsVal) < 0, // stale
-		!ok, s.File > math.MaxUint16, s.Path != uint32(p.path), s.Fragments > 0,
+		!ok, s.File > math.MaxUint16, s.Path != uint32(p.path), s.Fragments > 0, s.Options.Has&segment.OptMalformed != 0,
 		s.PayloadLen > mostUnacked-min(x.unacked, mostUnacked), s.IPLen < s.PayloadLen,
 		x.packets == math.MaxUint32, x.headers > math.MaxUint32-(s.IPLen-s.PayloadLen), x.nxtHigh == math.MaxUint16,
 		x.cut == math.MaxUint8:

@@ -203,6 +203,10 @@ type Endpoint struct {
 	SACKPermitted  bool
 	MSS            uint16
 	Timestamps     bool
+	ECN            bool // offered in its SYN, or taken in its SYN-ACK (RFC 3168, RFC 9768)
+	MPTCP          bool // RFC 8684
+	FastOpen       bool // it asked for a cookie, gave or used one (RFC 7413)
+	Authenticated  bool // its segments are signed (RFC 2385, RFC 5925)
 	ISNKnown       bool
 	ISN            uint32
 	Syn, Fin, Rst  uint64 // segments with the flag, copies counted

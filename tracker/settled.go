@@ -179,6 +179,9 @@ func (p *plainConn) packEnd(to *plainEnd, e, peer *endpoint) {
 		{s.HasWindowScale, hasWindowScale},
 		{s.SACKPermitted, sackPermitted},
 		{s.Timestamps, timestamps},
+		{s.ECN, ecn},
+		{s.MPTCP, mptcp},
+		{s.FastOpen, fastOpen},
 	} {
 		if b.has {
 			to.bits |= b.bit

@@ -25,6 +25,7 @@ type storyEnd struct {
 	ownReset, resetFact            int
 	resetAt, resetTop, resetBy     int64
 	aborted, finDenied, halfClosed bool
+	urgent                         bool
 	filler                         Mark
 	factsOfKind                    [numFactKinds]uint8
 }
@@ -83,7 +84,7 @@ func (s *storyEnd) tell(e *endpoint) {
 		oldestSent: e.oldestSent, oldestAt: e.oldestAt, oldestGap: e.oldestGap, jump: e.jump,
 		lastAt: e.lastAt, fresh: e.fresh, aheadAt: e.aheadAt, refused: e.refused, probeGap: e.probeGap, seenTo: e.seenTo, sndRst: *e.at(SndRst), rcvRst: *e.at(RcvRst),
 		ownReset: e.ownReset, resetFact: e.resetFact, resetAt: e.resetAt, resetTop: e.resetTop, resetBy: e.resetBy,
-		aborted: e.aborted, finDenied: e.finDenied, halfClosed: e.halfClosed, filler: e.filler, factsOfKind: e.factsOfKind,
+		urgent: e.urgent, aborted: e.aborted, finDenied: e.finDenied, halfClosed: e.halfClosed, filler: e.filler, factsOfKind: e.factsOfKind,
 	}
 }
 
@@ -98,5 +99,6 @@ func (s *storyEnd) recall(e *endpoint) {
 	e.jump, e.aheadAt, e.refused, e.probeGap, e.seenTo = s.jump, s.aheadAt, s.refused, s.probeGap, s.seenTo
 	*e.at(SndRst), *e.at(RcvRst) = s.sndRst, s.rcvRst
 	e.ownReset, e.resetFact, e.resetAt, e.resetTop, e.resetBy = s.ownReset, s.resetFact, s.resetAt, s.resetTop, s.resetBy
+	e.urgent = s.urgent
 	e.aborted, e.finDenied, e.halfClosed, e.filler, e.factsOfKind = s.aborted, s.finDenied, s.halfClosed, s.filler, s.factsOfKind
 }

@@ -56,6 +56,16 @@ var judgeTests = []struct {
 		func(r *record) { r.Facts[0].ICMP.Type = 4 },
 	},
 	{
+		"option-malformed", open,
+		func(r *record) { r.fact(tracker.FactOptionMalformed, client, 7, 1) },
+		func(r *record) { r.Facts = nil },
+	},
+	{
+		"urgent-used", open,
+		func(r *record) { r.fact(tracker.FactUrgent, client, 7, 1).Bytes = 3 },
+		func(r *record) { r.Facts = nil },
+	},
+	{
 		"icmp-hard-error", open,
 		func(r *record) { r.icmp(client, 7, 3, 3) },
 		func(r *record) { r.Facts[0].ICMP.Code = 4 },

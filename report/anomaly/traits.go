@@ -35,7 +35,7 @@ const (
 )
 
 // The facts must leave the other traits their bits.
-var _ = [1]struct{}{}[uint64(fact(tracker.FactICMPError))/uint64(neverOpened)]
+var _ = [1]struct{}{}[uint64(fact(tracker.FactUrgent))/uint64(neverOpened)]
 
 func (c *conn) has(k tracker.FactKind) bool { return c.traits&fact(k) != 0 }
 
