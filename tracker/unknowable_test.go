@@ -43,6 +43,10 @@ var unknowable = []struct{ name, truth, shows, says string }{
 	},
 	{"one direction captured", "both paths", "the sender's own steps, and those its ACKs prove", "those; a FIN of the other side as `assumed`"},
 	{"TIME_WAIT ended by a RST or a SYN the tap did not see", "CLOSED", "nothing", "TIME_WAIT until its profile's time, then CLOSED, `assumed`"},
+	{
+		"SYN_RCVD ended by an ICMP error about the SYN-ACK, and the SYN again", "CLOSED, then LISTEN, SYN_RCVD anew",
+		"a second SYN-ACK with another ISN", "the second SYN_RCVD: to the client it is one connection",
+	},
 	{"SYN cookies", "no state until the ACK", "SYN, SYN-ACK", "SYN_RCVD"},
 	{"packets that never reach the tap", "a whole connection", "nothing", "nothing"},
 }

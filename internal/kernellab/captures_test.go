@@ -39,6 +39,12 @@ var beyond = map[string]string{
 	"syn_flood@client server":                   "the SYN was put on the wire behind this tap",
 	"syn_scan@client server":                    "the SYN was put on the wire behind this tap",
 	"syn_timeout@server client":                 "no packet reaches this tap",
+	"icmp_prohibited@server client":             "no packet reaches this tap",
+	"icmp_host_unreachable@server client":       "no packet reaches this tap",
+	"icmp_time_exceeded@server client":          "no packet reaches this tap",
+	"icmp_about_syn_ack server":                 "one connection to its client, two to its server: a record has one path",
+	"icmp_about_syn_ack@client server":          "one connection to its client, two to its server: a record has one path",
+	"icmp_about_syn_ack@mid server":             "one connection to its client, two to its server: a record has one path",
 	"time_wait_assassinated@server client":      "the RST was put on the wire behind this tap",
 }
 

@@ -32,6 +32,7 @@ type Fate struct {
 	Delay   time.Duration // in addition to the half's own
 	Copies  int           // more copies, a moment later
 	Corrupt bool          // flip a bit of the payload or the checksum
+	Error   *icmpError    // tell the sender why it is dropped
 }
 
 // Rule decides the fate of a packet; the zero Fate is to be carried. The wire
@@ -138,12 +139,18 @@ func (w *Wire) carry(d *delivery) {
 			fate.Corrupt = fate.Corrupt || f.Corrupt
 			fate.Delay += f.Delay
 			fate.Copies += f.Copies
+			if f.Error != nil {
+				fate.Error = f.Error
+			}
 		}
 		if fate.Corrupt {
 			d.frame = append([]byte(nil), d.frame...)
 			d.frame[len(d.frame)-1] ^= 0x10 // payload, or an option of a bare segment
 			d.frame[h.offset+16] ^= 0x01    // and the checksum, so that no chance mends it
 		}
+	}
+	if fate.Error != nil {
+		w.carry(&delivery{from: d.to, to: d.from, frame: fate.Error.about(d.frame), half: Near, free: true})
 	}
 	if fate.Drop {
 		return
