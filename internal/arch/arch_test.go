@@ -59,6 +59,7 @@ var table = []row{
 	{pkg: "report", may: append([]string{"report/..."}, below.anomaly...), never: []ban{gopacket, logBan}, why: "it presents; reading is capture's work"},
 	{pkg: "internal/pipeline", may: []string{"internal/seq", "internal/segment", "tracker"}, never: []ban{gopacket, tables, osBan, logBan}, why: "it moves segments and records, whatever they come from and go to"},
 	{pkg: "internal/script", may: []string{"internal/seq", "internal/segment"}, never: []ban{gopacket}, why: "tests of every package use it"},
+	{pkg: "internal/samples", may: []string{"internal/script"}, never: []ban{gopacket}, why: "what stands in a file must not depend on what reads it"},
 	{pkg: "internal/kernellab", never: []ban{gopacket, tables}, why: "what real kernels do must not depend on what we make of it"},
 	{pkg: "bench", may: []string{"bench/...", "internal/seq", "internal/segment"}, never: []ban{gopacket, tables}, why: "the traffic we measure by must not depend on what reads it"},
 	{pkg: "internal/arch", why: "it only looks"},

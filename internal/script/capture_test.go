@@ -42,7 +42,7 @@ func TestCaptureReadsBack(t *testing.T) {
 func conversations(t *testing.T) map[string]string {
 	t.Helper()
 	const everything = `
-0  > SEW 0:0(0) win 1000 <mss 1460,sackOK,TS val 7 ecr 0,nop,wscale 7,fastopen 0102,mptcp> ttl 3 vlan 12,7
+0  > SEW 0:0(0) win 1000 <mss 1460,sackOK,TS val 7 ecr 0,nop,wscale 7,fastopen 01020304,mptcp> ttl 3 vlan 12,7
 1  < S.A 0:0(0) ack 1 id 77 vlan 12 <mss 1460,eol>
 2  > . 1:1(0) ack 1 lost
 3  > FPU. 1:11(10) ack 11 <sack 21:31 41:51> bad-checksum

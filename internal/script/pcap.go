@@ -70,9 +70,28 @@ func writePacket(b *bufio.Writer, at int64, frame []byte, captured int) {
 	b.Write(frame[:captured])
 }
 
-// frame builds the line's Ethernet frame, and says how much of it is captured.
-func (c *Conversation) frame(l *Line) (frame []byte, captured int) {
-	frame = ethernet(l.From, l.VLAN, c.ipv6())
+// Packet is the IP packet of one line.
+type Packet struct {
+	Time     int64 // nanoseconds since 1970 UTC
+	From     Side
+	IP       []byte // header and all behind it, with correct checksums unless the line says otherwise
+	Captured int    // how much of it the capture holds
+}
+
+// Packets returns what passed the tap, without anything around the IP packets: VLAN tags are left out, and so is the
+// other traffic with which WritePcap ends a trace that goes on.
+func (c *Conversation) Packets() []Packet {
+	var packets []Packet
+	for i := range c.Lines {
+		if l := &c.Lines[i]; l.Packet != 0 {
+			packets = append(packets, c.packet(l))
+		}
+	}
+	return packets
+}
+
+// packet builds the line's IP packet.
+func (c *Conversation) packet(l *Line) Packet {
 	src, dst := c.Ends[l.From].Addr().AsSlice(), c.Ends[l.From.Peer()].Addr().AsSlice()
 	tcp := c.tcp(l)
 	sum := checksum(tcp, pseudoHeader(src, dst, protocolTCP, len(tcp)))
@@ -80,21 +99,33 @@ func (c *Conversation) frame(l *Line) (frame []byte, captured int) {
 		sum ^= 0x0101
 	}
 	binary.BigEndian.PutUint16(tcp[16:], sum)
+	ip := appendIP(nil, src, dst, protocolTCP, l.TTL, l.IPID, len(tcp))
 	if l.ICMP.IsSet {
-		frame = pad(c.appendICMP(frame[:0], l, appendIP(nil, src, dst, protocolTCP, l.TTL, l.IPID, len(tcp)), tcp))
-		return frame, len(frame)
+		ip = c.icmp(l, ip, tcp)
+		return Packet{Time: Epoch + int64(l.At), From: l.From.Peer(), IP: ip, Captured: len(ip)}
 	}
-	frame = appendIP(frame, src, dst, protocolTCP, l.TTL, l.IPID, len(tcp))
-	options := len(frame) + tcpHeaderLen
-	frame = pad(append(frame, tcp...))
+	options := len(ip) + tcpHeaderLen
+	ip = append(ip, tcp...)
+	p := Packet{Time: Epoch + int64(l.At), From: l.From, IP: ip, Captured: len(ip)}
 	if l.Cut >= 0 {
-		return frame, min(options+l.Cut, len(frame))
+		p.Captured = min(options+l.Cut, len(ip))
+	}
+	return p
+}
+
+// frame builds the line's Ethernet frame, and says how much of it is captured.
+func (c *Conversation) frame(l *Line) (frame []byte, captured int) {
+	p := c.packet(l)
+	head := ethernet(p.From, l.VLAN, c.ipv6())
+	frame = pad(append(head, p.IP...))
+	if l.Cut >= 0 {
+		return frame, len(head) + p.Captured
 	}
 	return frame, len(frame)
 }
 
-// appendICMP builds the frame of an ICMP error that quotes a packet.
-func (c *Conversation) appendICMP(frame []byte, l *Line, ip, tcp []byte) []byte {
+// icmp builds an ICMP error that quotes a packet.
+func (c *Conversation) icmp(l *Line, ip, tcp []byte) []byte {
 	from, to := c.reporter(l).AsSlice(), c.Ends[l.From].Addr().AsSlice()
 	message := []byte{l.ICMP.Type, l.ICMP.Code, 0, 0}
 	message = binary.BigEndian.AppendUint32(message, l.ICMP.MTU) // IPv4 has but the lower half of it (RFC 1191)
@@ -105,8 +136,7 @@ func (c *Conversation) appendICMP(frame []byte, l *Line, ip, tcp []byte) []byte 
 		sum = pseudoHeader(from, to, protocol, len(message))
 	}
 	binary.BigEndian.PutUint16(message[2:], checksum(message, sum))
-	frame = append(frame, ethernet(l.From.Peer(), l.VLAN, c.ipv6())...)
-	return append(appendIP(frame, from, to, protocol, messageTTL, 0, len(message)), message...)
+	return append(appendIP(nil, from, to, protocol, messageTTL, 0, len(message)), message...)
 }
 
 // ethernet begins a frame from side to its peer.
