@@ -33,7 +33,7 @@ type trace struct {
 
 const (
 	casesDir    = "../testdata/cases"
-	capturesDir = "../testdata/pcap"
+	capturesDir = "../testdata/pcap/kernel"
 )
 
 // conversations are all written cases.

@@ -13,7 +13,7 @@ func TestJobs(t *testing.T) {
 	of := func(t *testing.T, jobs int, args ...string) string {
 		t.Helper()
 		var out, msg bytes.Buffer
-		args = append([]string{"--quiet", "--jobs", strconv.Itoa(jobs), "../../testdata/pcap"}, args...)
+		args = append([]string{"--quiet", "--jobs", strconv.Itoa(jobs), "../../testdata/pcap/demo.pcapng", "../../testdata/pcap/kernel"}, args...)
 		if code := run(t.Context(), args, strings.NewReader(""), &out, &msg); code != exitOK || msg.Len() > 0 {
 			t.Fatalf("tcplife %q: exit code %d, %s", args, code, &msg)
 		}
