@@ -70,10 +70,14 @@ func isPadding(b []byte) bool {
 func (k *ipPacket) isCertainTCP(proto byte) bool {
 	switch proto {
 	case protoTCP:
-		const reserved = 0x0e // of the 13th octet
+		const (
+			reserved = 0x0e // of the 13th octet
+			urg      = 0x20
+		)
+		// Ciphertext has a right sum once in 65536 times. So fields must be as everybody sends them, too.
 		b := k.body
-		return len(b) >= 20 && b[12]&reserved == 0 && int(b[12]>>4)*4 <= len(b) && b[12]>>4 >= 5 &&
-			b[13] != 0 && verifyTCP(k.sum(), b) == segment.ChecksumGood
+		return len(b) >= 20 && b[12]&reserved == 0 && int(b[12]>>4)*4 <= len(b) && b[12]>>4 >= 5 && b[13] != 0 &&
+			(b[13]&urg != 0 || b[18] == 0 && b[19] == 0) && verifyTCP(k.sum(), b) == segment.ChecksumGood
 	case protoIPIP, protoIPv6:
 		p := k.body
 		if !certainIP(p, 0) || (p[0]>>4 == 4) != (proto == protoIPIP) {
