@@ -6,11 +6,11 @@ import (
 	"github.com/tcplife/tcplife/internal/segment"
 )
 
-// decoder reads frames by hand: link layer, IP, TCP. It hands what is not
-// plain, the encapsulations, to gopacket (layers.go) and goes on by hand with
-// the IP packet found inside: gopacket refuses a TCP header whose options the
-// snapshot cut, and takes lengths that only the frame knows from the bytes it
-// was given.
+// decoder reads frames by hand: link layer, IP, TCP, and the encapsulations that
+// gopacket reads wrongly or not at all. The others it hands to gopacket
+// (layers.go) and goes on by hand with the IP packet found inside: gopacket
+// refuses a TCP header whose options the snapshot cut, and takes lengths that
+// only the frame knows from the bytes it was given.
 //
 // Each step gets the captured bytes from its own header on, and cut, how many
 // bytes more were on the wire than captured.

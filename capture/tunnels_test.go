@@ -333,6 +333,33 @@ func TestEncryptedESP(t *testing.T) {
 	}
 }
 
+// More paths than there is room for are said to be.
+func TestPathsDropped(t *testing.T) {
+	frame := func(vni uint32) []byte {
+		p := rightSum(ip4(protoTCP, syn))
+		return ether(etherIPv4, datagram(portVXLAN, join([]byte{8, 0, 0, 0}, binary.BigEndian.AppendUint32(nil, vni<<8), ether(etherIPv4, p))))
+	}
+	file := writeFile(t, t.TempDir(), "x.pcap", plainPcap(stamped{data: frame(1)}, stamped{data: frame(1 << 20)}, stamped{data: frame(1)}))
+	src, err := Open(t.Context(), []string{file}, DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	for vni := range uint32(1 << 19) { // more than fit, VXLAN 1 among them
+		var p segment.Path
+		p.Add(segment.WrapVXLAN, vni)
+		src.paths.ID(p)
+	}
+	before := src.Stats().PathsDropped
+	batch := make([]segment.Segment, 8)
+	if n, err := src.Next(batch); n != 3 || err != nil {
+		t.Fatalf("%d segments, %v", n, err)
+	}
+	if n := src.Stats().PathsDropped - before; before == 0 || n != 1 || batch[1].Path != segment.PlainPath || batch[0].Path == segment.PlainPath {
+		t.Errorf("%d paths dropped, and %d before; paths %d and %d", n, before, batch[0].Path, batch[1].Path)
+	}
+}
+
 // quietly keeps what gopacket writes to standard output from the test's.
 func quietly(t *testing.T, do func()) {
 	t.Helper()

@@ -179,6 +179,7 @@ func withLength(first, rest []byte, inside builder) builder {
 
 // nothing is inside, and cipher is something unreadable.
 func nothing(*script.Packet) []byte { return nil }
+
 func cipher(*script.Packet) []byte {
 	b := make([]byte, 64)
 	for i := range b {
