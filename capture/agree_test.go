@@ -3,11 +3,13 @@ package capture
 import (
 	"encoding/binary"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 
+	"github.com/tcplife/tcplife/internal/samples"
 	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/internal/seq"
 )
@@ -172,6 +174,11 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(uint16(276), join(u16(etherMPLS), make([]byte, 18), []byte{0, 1, 0x31, 64}, ip4(protoGRE, []byte{0, 0, 8, 0})), uint32(60))
 	f.Add(uint16(0), join([]byte{30, 0, 0, 0}, ip6(protoHopByHop, []byte{6, 0, 0xc2, 4, 0, 1, 0, 0})), uint32(70000))
+	for _, s := range samples.Of("tunnel") {
+		for _, frame := range sampleFrames(f, strings.TrimSuffix(s.Name, ".pcap"))[:4] {
+			f.Add(uint16(linkEthernet), frame, uint32(len(frame)))
+		}
+	}
 	f.Fuzz(func(t *testing.T, link uint16, frame []byte, wire uint32) {
 		rec := record{data: frame}
 		rec.setWire(wire)

@@ -6,11 +6,11 @@ import (
 	"github.com/tcplife/tcplife/internal/segment"
 )
 
-// decoder reads frames by hand: link layer, IP, TCP. It hands what is not
-// plain, the encapsulations, to gopacket (layers.go) and goes on by hand with
-// the IP packet found inside: gopacket refuses a TCP header whose options the
-// snapshot cut, and takes lengths that only the frame knows from the bytes it
-// was given.
+// decoder reads frames by hand: link layer, IP, TCP, and the encapsulations that
+// gopacket reads wrongly or not at all. The others it hands to gopacket
+// (layers.go) and goes on by hand with the IP packet found inside: gopacket
+// refuses a TCP header whose options the snapshot cut, and takes lengths that
+// only the frame knows from the bytes it was given.
 //
 // Each step gets the captured bytes from its own header on, and cut, how many
 // bytes more were on the wire than captured.
@@ -27,8 +27,9 @@ func newDecoder(verify bool, paths *segment.Paths) decoder {
 	return decoder{verify: verify, paths: paths}
 }
 
-// maxDepth bounds encapsulation: each IP packet or tunnel within another is one.
-const maxDepth = 8
+// maxDepth bounds encapsulation: each tag, label or tunnel is one level. Nobody nests so many, and who does shall not
+// make us work for it.
+const maxDepth = 100
 
 // decode fills seg with the TCP segment in a frame, except for Number, Time
 // and File, and returns isSegment; otherwise it says why there is none.
@@ -58,6 +59,12 @@ func (d *decoder) tagged(id uint16) uint32 {
 		d.tags[id] = d.paths.ID(p)
 	}
 	return d.tags[id]
+}
+
+// enter notes a layer of encapsulation and reports whether one more is allowed.
+func (d *decoder) enter(kind segment.Wrap, id uint32) bool {
+	d.path.Add(kind, id)
+	return d.deeper()
 }
 
 // deeper counts a level of encapsulation and reports whether it is allowed.

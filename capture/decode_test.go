@@ -101,29 +101,29 @@ func ways(syn []byte) []way {
 		{"hop-by-hop", 101, ip6(protoHopByHop, extension(protoTCP, syn)), "plain"},
 		{"destination, routing", 101, ip6(protoDestination, extension(protoRouting, join([]byte{protoTCP, 0, 0, 0, 0, 0, 0, 0}, syn))), "plain"},
 		{"fragment of a whole", 101, ip6(protoFragment, join([]byte{protoTCP, 0, 0, 0, 0, 0, 0, 1}, syn)), "plain"},
-		{"authentication header", 101, ip4(protoAH, join([]byte{protoTCP, 4}, make([]byte, 22), syn)), "plain"},
-		{"IP in IP", 101, ip4(protoIPIP, v4), "plain"},
-		{"6in4", 101, ip4(protoIPv6, v6), "plain"},
-		{"4in6", 101, ip6(protoIPIP, v4), "plain"},
-		{"GRE", 101, ip4(protoGRE, join([]byte{0, 0}, u16(etherIPv4), v4)), "plain"},
-		{"GRE with key, Ethernet", 101, ip4(protoGRE, join([]byte{0x20, 0}, u16(etherBridging), []byte{0, 0, 0, 1}, inner)), "plain"},
-		{"VXLAN", 101, udp(4789, join([]byte{8, 0, 0, 0, 0, 0, 42, 0}, inner)), "plain"},
+		{"authentication header", 101, ip4(protoAH, join([]byte{protoTCP, 4}, make([]byte, 22), syn)), "ah:0x00000000"},
+		{"IP in IP", 101, ip4(protoIPIP, v4), "ip"},
+		{"6in4", 101, ip4(protoIPv6, v6), "ip"},
+		{"4in6", 101, ip6(protoIPIP, v4), "ip"},
+		{"GRE", 101, ip4(protoGRE, join([]byte{0, 0}, u16(etherIPv4), v4)), "gre"},
+		{"GRE with key, Ethernet", 101, ip4(protoGRE, join([]byte{0x20, 0}, u16(etherBridging), []byte{0, 0, 0, 1}, inner)), "gre:1"},
+		{"VXLAN", 101, udp(4789, join([]byte{8, 0, 0, 0, 0, 0, 42, 0}, inner)), "vxlan:42"},
 		{
 			"VXLAN in a VLAN, and a VLAN inside", 1,
 			ether(etherVLAN, vlan(3, etherIPv4, udp(4789, join([]byte{8, 0, 0, 0, 0, 0, 42, 0}, ether(etherVLAN, vlan(4, etherIPv4, v4)))))),
-			"vlan:3/vlan:4",
+			"vlan:3/vxlan:42/vlan:4",
 		},
-		{"Geneve", 101, udp(6081, join([]byte{0, 0}, u16(etherBridging), []byte{0, 0, 1, 0}, inner)), "plain"},
-		{"GTP-U", 101, udp(2152, join([]byte{0x30, 255}, u16(uint16(len(v4))), []byte{0, 0, 0, 1}, v4)), "plain"},
-		{"GTP-U with a sequence number", 101, udp(2152, join([]byte{0x32, 255}, u16(uint16(4+len(v4))), []byte{0, 0, 0, 1, 0, 7, 0, 0}, v4)), "plain"},
+		{"Geneve", 101, udp(6081, join([]byte{0, 0}, u16(etherBridging), []byte{0, 0, 1, 0}, inner)), "geneve:1"},
+		{"GTP-U", 101, udp(2152, join([]byte{0x30, 255}, u16(uint16(len(v4))), []byte{0, 0, 0, 1}, v4)), "gtp:0x00000001"},
+		{"GTP-U with a sequence number", 101, udp(2152, join([]byte{0x32, 255}, u16(uint16(4+len(v4))), []byte{0, 0, 0, 1, 0, 7, 0, 0}, v4)), "gtp:0x00000001"},
 		{
 			"GTP-U with an extension header", 101,
 			udp(2152, join([]byte{0x34, 255}, u16(uint16(8+len(v4))), []byte{0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0, 0, 0}, v4)),
-			"plain",
+			"gtp:0x00000001",
 		},
-		{"MPLS", 1, ether(etherMPLS, join([]byte{0, 1, 0x20, 64, 0, 1, 0x31, 64}, v4)), "plain"},
-		{"MPLS, IPv6", 1, ether(etherMPLS, join([]byte{0, 1, 0x31, 64}, v6)), "plain"},
-		{"PPPoE", 1, ether(etherPPPoE, join([]byte{0x11, 0, 0, 1}, u16(uint16(2+len(v4))), u16(0x21), v4)), "plain"},
+		{"MPLS", 1, ether(etherMPLS, join([]byte{0, 1, 0x20, 64, 0, 1, 0x31, 64}, v4)), "mpls:18/mpls:19"},
+		{"MPLS, IPv6", 1, ether(etherMPLS, join([]byte{0, 1, 0x31, 64}, v6)), "mpls:19"},
+		{"PPPoE", 1, ether(etherPPPoE, join([]byte{0x11, 0, 0, 1}, u16(uint16(2+len(v4))), u16(0x21), v4)), "pppoe:1"},
 	}
 }
 
@@ -168,11 +168,11 @@ func TestWhyAFrameGivesNoSegment(t *testing.T) {
 		return b
 	}
 	deep := v4
-	for range 20 {
+	for range maxDepth + 1 {
 		deep = ip4(protoIPIP, deep)
 	}
 	tags := vlan(1, etherIPv4, v4)
-	for range 20 {
+	for range maxDepth {
 		tags = vlan(1, etherVLAN, tags)
 	}
 	tests := []struct {
@@ -207,7 +207,8 @@ func TestWhyAFrameGivesNoSegment(t *testing.T) {
 		{"first fragment without the header", 101, with(ip4(protoTCP, syn[:8]), 6, 0x20), 0, "truncated tcp header"},
 		{"too deep", 101, deep, 0, "encapsulated too deep"},
 		{"too many tags", 1, ether(etherVLAN, tags), 0, "encapsulated too deep"},
-		{"GRE of something else", 101, ip4(protoGRE, join([]byte{0, 0}, u16(etherARP), make([]byte, 28))), 0, "gre"},
+		{"GRE of something else", 101, ip4(protoGRE, join([]byte{0, 0}, u16(etherARP), make([]byte, 28))), 0, "arp"},
+		{"GRE of nothing, a keepalive", 101, ip4(protoGRE, make([]byte, 4)), 0, "gre"},
 		{"GRE cut", 101, ip4(protoGRE, []byte{0}), 0, "unreadable encapsulation"},
 		{"PPPoE cut", 1, ether(etherPPPoE, make([]byte, 7)), 0, "truncated frame"},
 		{"PPPoE that is no data", 1, ether(etherPPPoE, []byte{0x11, 9, 0, 0, 0, 0, 0, 0}), 0, "pppoe"},

@@ -1,6 +1,13 @@
 package capture
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/google/gopacket/layers"
+
+	"github.com/tcplife/tcplife/internal/segment"
+)
 
 // IP protocol numbers (IANA) that the decoder looks into.
 const (
@@ -13,9 +20,12 @@ const (
 	protoRouting     = 43
 	protoFragment    = 44
 	protoGRE         = 47
+	protoESP         = 50
 	protoAH          = 51
 	protoDestination = 60
 	protoEtherIP     = 97
+	protoIPComp      = 108
+	protoL2TP        = 115
 	protoMPLS        = 137
 )
 
@@ -103,6 +113,9 @@ func (d *decoder) transport(proto byte, k *ipPacket) skip {
 		case protoTCP:
 			return d.tcp(k)
 		case protoHopByHop, protoRouting, protoFragment, protoAH, protoDestination:
+			if proto == protoAH && len(k.body) >= 8 {
+				d.path.Add(segment.WrapAH, binary.BigEndian.Uint32(k.body[4:]))
+			}
 			next, why := k.extension(proto)
 			if why != isSegment {
 				return why
@@ -118,29 +131,32 @@ func (d *decoder) transport(proto byte, k *ipPacket) skip {
 // tunnel looks for a TCP segment inside what an IP packet carries. The first
 // fragment of a tunnel's packet will do: the headers inside say how long it is.
 func (d *decoder) tunnel(proto byte, k *ipPacket) skip {
+	cut := k.cut()
+	if k.fragment {
+		cut = math.MaxUint16
+	}
 	switch proto {
 	case protoIPIP, protoIPv6:
-		if !d.deeper() {
+		if !d.enter(segment.WrapIP, 0) {
 			return skipTooDeep
 		}
-		return d.ip(k.body, k.cut())
+		return d.ip(k.body, cut)
 	case protoUDP:
-		if len(k.body) < 8 {
-			break
-		}
-		port := binary.BigEndian.Uint16(k.body[2:])
-		if port == portGTP {
-			return d.gtp(k.body[8:], k.cut())
-		}
-		if decoder := udpTunnel(port); decoder != nil {
-			return d.peel(decoder, k.body[8:], k.cut(), skipProtocol(protoUDP))
-		}
+		return d.udp(k)
 	case protoICMP:
 		return d.icmp(k, false)
 	case protoICMPv6:
 		return d.icmp(k, true)
-	case protoGRE, protoEtherIP, protoMPLS:
-		return d.peel(ipTunnel(proto), k.body, k.cut(), skipProtocol(proto))
+	case protoGRE:
+		return d.gre(k.body, cut)
+	case protoEtherIP:
+		return d.peel(layers.LayerTypeEtherIP, k.body, cut, skipProtocol(proto))
+	case protoMPLS:
+		return d.mpls(k.body, cut)
+	case protoL2TP:
+		return d.l2tpInIP(k.body, cut)
+	case protoESP:
+		return d.esp(k)
 	}
 	return skipProtocol(proto)
 }

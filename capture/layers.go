@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
+
+	"github.com/tcplife/tcplife/internal/segment"
 )
 
 // peel lets gopacket take encapsulations off data, beginning with first, until
@@ -33,25 +35,6 @@ func throughGopacket(link layers.LinkType) func(*decoder, []byte, int) skip {
 	}
 }
 
-// udpTunnel returns what decodes the datagrams sent to a port if it is a
-// tunnel's, otherwise nil.
-func udpTunnel(port uint16) gopacket.Decoder {
-	switch port {
-	case 4789, 8472: // IANA's, and Linux's before there was one
-		return layers.LayerTypeVXLAN
-	case 6081:
-		return layers.LayerTypeGeneve
-	}
-	return nil
-}
-
-func ipTunnel(proto byte) gopacket.Decoder {
-	if proto == protoMPLS {
-		return layers.LayerTypeMPLS
-	}
-	return layers.IPProtocol(proto)
-}
-
 // walker is the gopacket.PacketBuilder that keeps no packet: it lets one layer
 // decode itself and then decides who decodes the next.
 type walker struct {
@@ -62,7 +45,7 @@ type walker struct {
 	result skip
 }
 
-// maxLayers bounds the layers of one encapsulation, such as MPLS labels.
+// maxLayers bounds the layers that gopacket takes off at once.
 const maxLayers = 16
 
 func (w *walker) walk(data []byte, _ gopacket.PacketBuilder) error {
@@ -76,9 +59,7 @@ func (w *walker) walk(data []byte, _ gopacket.PacketBuilder) error {
 		if err := step.Decode(data, w); err != nil {
 			return err
 		}
-		if tag, ok := w.layer.(*layers.Dot1Q); ok {
-			w.d.addVLAN(tag.VLANIdentifier)
-		}
+		w.note()
 		if w.layer == nil || w.next == nil {
 			return nil
 		}
@@ -91,25 +72,31 @@ func (w *walker) walk(data []byte, _ gopacket.PacketBuilder) error {
 	return nil
 }
 
+// note adds the layer that gopacket decoded to the path.
+func (w *walker) note() {
+	switch l := w.layer.(type) {
+	case *layers.Dot1Q:
+		w.d.addVLAN(l.VLANIdentifier)
+	case *layers.EtherIP:
+		w.d.path.Add(segment.WrapEtherIP, 0)
+	case *layers.ERSPANII:
+		w.d.path.Add(segment.WrapERSPAN, uint32(l.SessionID))
+	}
+}
+
 // native returns how the decoder itself reads what comes next, or nil if that
 // is for gopacket.
 func (w *walker) native() func(p []byte) skip {
 	d := w.d
 	switch next := w.next.(type) {
 	case layers.EthernetType:
-		if d.reads(uint16(next)) {
-			return func(p []byte) skip { return d.etherType(uint16(next), p, w.cut) }
-		}
+		return func(p []byte) skip { return d.etherType(uint16(next), p, w.cut) }
 	case layers.LinkType:
 		if next == layers.LinkTypeEthernet {
 			return func(p []byte) skip { return d.ethernet(p, w.cut) }
 		}
 	case layers.PPPType:
-		if next == layers.PPPTypeIPv4 || next == layers.PPPTypeIPv6 {
-			return func(p []byte) skip { return d.ip(p, w.cut) }
-		}
-	case layers.ProtocolGuessingDecoder:
-		return func(p []byte) skip { return d.ip(p, w.cut) }
+		return func(p []byte) skip { return d.pppCarries(uint16(next), p, w.cut, w.result) }
 	case gopacket.LayerType:
 		switch next {
 		case layers.LayerTypeIPv4, layers.LayerTypeIPv6:
@@ -121,15 +108,6 @@ func (w *walker) native() func(p []byte) skip {
 		}
 	}
 	return nil
-}
-
-// reads reports whether etherType would not hand t straight back to gopacket.
-func (d *decoder) reads(t uint16) bool {
-	switch t {
-	case etherMPLS, etherMPLSMulticast, etherPPP, etherERSPAN:
-		return false
-	}
-	return true
 }
 
 // AddLayer is called by each layer that gopacket decoded.

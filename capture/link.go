@@ -49,13 +49,17 @@ const (
 	etherBridging      = 0x6558 // Ethernet in GRE, RFC 7637
 	etherVLAN          = 0x8100
 	etherIPv6          = 0x86dd
-	etherPPP           = 0x880b
+	etherTRILL         = 0x22f3
 	etherMPLS          = 0x8847
 	etherMPLSMulticast = 0x8848
 	etherPPPoE         = 0x8864
 	etherQinQ          = 0x88a8
-	etherERSPAN        = 0x88be
+	etherPBB           = 0x88e7
+	etherFabricPath    = 0x8903
 	etherCiscoMeta     = 0x8909 // Cisco MetaData, for security group tags
+	etherVNTag         = 0x8926
+	etherETag          = 0x893f
+	etherNSH           = 0x894f
 	etherQinQOld       = 0x9100
 	// Below it, the field is the length of an IEEE 802.3 frame.
 	minEtherType = 0x0600
@@ -70,8 +74,7 @@ func (d *decoder) ethernet(p []byte, cut int) skip {
 
 // etherType reads what follows an Ethernet type.
 func (d *decoder) etherType(t uint16, p []byte, cut int) skip {
-	const maxTags = 8
-	for range maxTags {
+	for {
 		switch t {
 		case etherIPv4:
 			return d.ipv4(p, cut)
@@ -80,6 +83,9 @@ func (d *decoder) etherType(t uint16, p []byte, cut int) skip {
 		case etherVLAN, etherQinQ, etherQinQOld:
 			if len(p) < 4 {
 				return skipTruncatedFrame
+			}
+			if !d.deeper() {
+				return skipTooDeep
 			}
 			d.addVLAN(binary.BigEndian.Uint16(p) & 0xfff)
 			t, p = binary.BigEndian.Uint16(p[2:]), p[4:]
@@ -96,10 +102,25 @@ func (d *decoder) etherType(t uint16, p []byte, cut int) skip {
 			if len(p) < 2 || len(p) < 4+4*int(p[1]) {
 				return skipTruncatedFrame
 			}
+			if !d.deeper() {
+				return skipTooDeep
+			}
 			p = p[2+4*int(p[1]):]
 			t, p = binary.BigEndian.Uint16(p), p[2:]
-		case etherMPLS, etherMPLSMulticast, etherPPP, etherERSPAN:
-			return d.peel(layers.EthernetType(t), p, cut, skipEtherType(t))
+		case etherMPLS, etherMPLSMulticast:
+			return d.mpls(p, cut)
+		case etherPBB:
+			return d.pbb(p, cut)
+		case etherFabricPath:
+			return d.fabricPath(p, cut)
+		case etherTRILL:
+			return d.trill(p, cut)
+		case etherVNTag:
+			return d.vnTag(p, cut)
+		case etherETag:
+			return d.eTag(p, cut)
+		case etherNSH:
+			return d.nsh(p, cut)
 		default:
 			if t < minEtherType {
 				return d.llc(p, cut)
@@ -107,7 +128,6 @@ func (d *decoder) etherType(t uint16, p []byte, cut int) skip {
 			return skipEtherType(t)
 		}
 	}
-	return skipTooDeep
 }
 
 // addVLAN notes an 802.1Q id; id 0 only carries a priority.

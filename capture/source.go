@@ -302,6 +302,7 @@ func (s *Source) finish(in *input, err error) {
 func (s *Source) Stats() Stats {
 	st := s.stats
 	st.Skipped = s.skipped.byName()
+	st.PathsDropped = s.paths.Overflow()
 	st.Files = make([]FileStats, len(s.inputs))
 	for i, in := range s.inputs {
 		st.Files[i] = in.stats

@@ -82,6 +82,9 @@ type Stats struct {
 	// Skipped counts the frames that gave no segment, by kind: "arp", "udp",
 	// "ipv4 fragment", "truncated tcp header", "unsupported link type 105".
 	Skipped map[string]uint64
+	// PathsDropped counts the segments whose path was one more than there is room for (segment.Paths); they count as plain
+	// traffic.
+	PathsDropped uint64
 	// Backwards counts packets stamped earlier than the one before them in
 	// the same file.
 	Backwards uint64

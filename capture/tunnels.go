@@ -1,60 +1,155 @@
 package capture
 
-import "encoding/binary"
+import (
+	"encoding/binary"
 
-// Encapsulations that gopacket decodes wrongly when the snapshot cut the
-// frame: it refuses GTP-U, on which it also writes to standard output, and in
-// PPPoE it takes the bytes behind the frame for the rest of it.
+	"github.com/tcplife/tcplife/internal/segment"
+)
 
-// pppoe reads a PPPoE session header (RFC 2516) and the PPP header behind it.
-func (d *decoder) pppoe(p []byte, cut int) skip {
+// Smaller tunnels, none of which gopacket knows.
+
+// teredo reads an IPv6 packet of Teredo (RFC 4380) behind its authentication and origin indications. Either address is
+// one of Teredo's, but for what client and server say to each other, which is no TCP.
+func (d *decoder) teredo(p []byte, cut int) skip {
 	const (
-		sessionData = 0
-		pppIPv4     = 0x21
-		pppIPv6     = 0x57
+		authentication = 0x0001
+		origin         = 0x0000
+		prefix         = 0x20010000
 	)
-	if len(p) < 8 {
-		return skipTruncatedFrame
+	if len(p) >= 4 && binary.BigEndian.Uint16(p) == authentication {
+		size := 4 + int(p[2]) + int(p[3]) + 8 + 1 // identifier, value, nonce, confirmation
+		if len(p) < size {
+			return plainUDP
+		}
+		p = p[size:]
 	}
-	if p[1] != sessionData {
-		return skipEtherType(etherPPPoE)
+	if len(p) >= 8 && binary.BigEndian.Uint16(p) == origin {
+		p = p[8:]
 	}
-	switch binary.BigEndian.Uint16(p[6:]) {
-	case pppIPv4, pppIPv6:
-		return d.ip(p[8:], cut)
+	if len(p) < 40 || p[0]>>4 != 6 || !knownNext(p[6]) || 40+int(binary.BigEndian.Uint16(p[4:])) > len(p)+cut ||
+		binary.BigEndian.Uint32(p[8:]) != prefix && binary.BigEndian.Uint32(p[24:]) != prefix {
+		return plainUDP
 	}
-	return skipEtherType(etherPPPoE)
-}
-
-const portGTP = 2152
-
-// gtp reads a GTPv1-U header (3GPP TS 29.281 section 5.1) with its extension
-// headers (section 5.2).
-func (d *decoder) gtp(p []byte, cut int) skip {
-	const (
-		version1  = 0x30 // with the bit that it is not GTP'
-		optional  = 0x07 // any of these bits: four octets more
-		extension = 0x04
-		packet    = 255 // G-PDU
-	)
-	if !d.deeper() {
+	if !d.enter(segment.WrapTeredo, 0) {
 		return skipTooDeep
 	}
-	if len(p) < 12 || p[0]&0xf0 != version1 || p[1] != packet {
-		return skipProtocol(protoUDP)
+	return d.ipv6(p, cut)
+}
+
+// lisp reads a LISP data header (RFC 9300 section 5.1).
+func (d *decoder) lisp(p []byte, cut int) skip {
+	const (
+		header      = 8
+		hasInstance = 0x08
+	)
+	if len(p) < header || !certainIP(p[header:], cut) {
+		return plainUDP
 	}
-	flags, p := p[0], p[8:]
-	if flags&optional == 0 {
-		return d.ip(p, cut)
+	instance := uint32(0)
+	if p[0]&hasInstance != 0 {
+		instance = uint24(p[4:])
 	}
-	next := p[3]
-	p = p[4:]
-	for flags&extension != 0 && next != 0 {
-		if len(p) == 0 || p[0] == 0 || int(p[0])*4 > len(p) {
-			return skipEncapsulation
+	if !d.enter(segment.WrapLISP, instance) {
+		return skipTooDeep
+	}
+	return d.ip(p[header:], cut)
+}
+
+// gue reads generic UDP encapsulation (draft-ietf-intarea-gue): version 1 is a mere IP packet.
+func (d *decoder) gue(p []byte, cut int) skip {
+	const (
+		control = 0x20
+		words   = 0x1f
+	)
+	if len(p) < 4 {
+		return plainUDP
+	}
+	if p[0]>>6 == 0 {
+		size := 4 + 4*int(p[0]&words)
+		if p[0]&control != 0 || p[1] != protoIPIP && p[1] != protoIPv6 || size > len(p) {
+			return plainUDP
 		}
-		size := int(p[0]) * 4
-		next, p = p[size-1], p[size:]
+		p = p[size:]
+	}
+	if !certainIP(p, cut) {
+		return plainUDP
+	}
+	if !d.enter(segment.WrapGUE, 0) {
+		return skipTooDeep
 	}
 	return d.ip(p, cut)
+}
+
+// ayiya reads a packet of AYIYA (draft-massar-v6ops-ayiya): four octets of lengths and types, four of time, an
+// identity of a power of two of octets, a signature of a multiple of four.
+func (d *decoder) ayiya(p []byte, cut int) skip {
+	const forward = 1
+	if len(p) < 8 || p[2]&15 != forward || p[3] != protoIPv6 && p[3] != protoIPIP {
+		return plainUDP
+	}
+	size := 8 + 1<<(p[0]>>4) + 4*int(p[1]>>4)
+	if len(p) < size || !certainIP(p[size:], cut) {
+		return plainUDP
+	}
+	if !d.enter(segment.WrapAYIYA, 0) {
+		return skipTooDeep
+	}
+	return d.ip(p[size:], cut)
+}
+
+// capwap reads a data message of CAPWAP (RFC 5415 section 4.3), unless it is encrypted. Of a fragmented one the first
+// fragment will do. Frames of IEEE 802.11 are left: the protocol's own are most often encrypted or rearranged.
+func (d *decoder) capwap(p []byte, cut int) skip {
+	const (
+		native    = 0x01 // in the third octet
+		keepalive = 0x08 // in the fourth, like those below
+		fragment  = 0x80
+		reserved  = 0x07
+	)
+	if len(p) < 8 || p[0] != 0 || p[2]&native != 0 || p[3]&(keepalive|reserved) != 0 {
+		return plainUDP
+	}
+	size := 4 * int(p[1]>>3)
+	if size < 8 || size > len(p) || p[3]&fragment != 0 && binary.BigEndian.Uint16(p[6:])>>3 != 0 {
+		return plainUDP
+	}
+	if ip, ok := ipInFrame(p[size:]); !ok || !saneIP(ip, cut) {
+		return plainUDP
+	}
+	if !d.enter(segment.WrapCAPWAP, 0) {
+		return skipTooDeep
+	}
+	return d.ethernet(p[size:], cut)
+}
+
+// tzsp reads a frame that a device mirrored by the TaZmen sniffer protocol, behind the tags that describe it.
+func (d *decoder) tzsp(p []byte, cut int) skip {
+	const (
+		version  = 1
+		received = 0
+		transmit = 1
+		ethernet = 1
+		tagPad   = 0
+		tagEnd   = 1
+	)
+	if len(p) < 5 || p[0] != version || p[1] != received && p[1] != transmit || binary.BigEndian.Uint16(p[2:]) != ethernet {
+		return plainUDP
+	}
+	p = p[4:]
+	for len(p) > 0 {
+		switch {
+		case p[0] == tagEnd:
+			if !d.enter(segment.WrapTZSP, 0) {
+				return skipTooDeep
+			}
+			return d.frameInUDP(p[1:], cut)
+		case p[0] == tagPad:
+			p = p[1:]
+			continue
+		case len(p) < 2 || len(p) < 2+int(p[1]):
+			return plainUDP
+		}
+		p = p[2+int(p[1]):]
+	}
+	return plainUDP
 }

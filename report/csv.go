@@ -24,6 +24,7 @@ var csvHeader = []string{
 	"server_packets", "server_bytes", "server_payload_bytes", "server_stream_bytes",
 	"server_retransmitted_packets", "server_retransmitted_bytes", "server_missing_bytes",
 	"worst_slug", "worst_severity", "worst_confidence", "worst_packets", "worst_evidence", "findings",
+	"vlan", "tunnel",
 }
 
 type csvWriter struct {
@@ -86,6 +87,7 @@ func (c *csvPart) Connection(dst []byte, r *Record) []byte {
 		}
 	}
 	c.findings(r)
+	c.path(r.Connection)
 	dst, c.b = c.b, nil
 	dst[len(dst)-1] = '\n' // each cell has a comma behind it
 	return dst

@@ -197,12 +197,13 @@ func appendQuality(o *object, t *Trace, n *totals) {
 		o.b = in.end()
 	}
 	s := &t.Summary
-	if s.Evicted+s.FactsDropped+s.RangesDropped > 0 {
+	if s.Evicted+s.FactsDropped+s.RangesDropped+t.PathsDropped > 0 {
 		o.key("limits_reached")
 		in = begin(o.b)
 		in.uintIf("connections_evicted", s.Evicted)
 		in.uintIf("facts_dropped", s.FactsDropped)
 		in.uintIf("ranges_dropped", s.RangesDropped)
+		in.uintIf("paths_dropped", t.PathsDropped)
 		o.b = in.end()
 	}
 }

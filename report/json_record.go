@@ -141,14 +141,7 @@ func (e *encoder) packet(b []byte, m tracker.Mark, file uint32) []byte {
 
 // way appends the path of the client's segments, and that of the server's if it is another.
 func (e *encoder) way(b []byte, c *tracker.Connection) []byte {
-	client, server := &c.Endpoints[tracker.Client], &c.Endpoints[tracker.Server]
-	there, back := client.Path, server.Path
-	switch {
-	case !client.First.Seen():
-		there = back
-	case !server.First.Seen():
-		back = there
-	}
+	there, back := ways(c)
 	if there == segment.PlainPath && back == segment.PlainPath || e.names.Paths == nil {
 		return b
 	}

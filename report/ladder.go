@@ -22,6 +22,7 @@ type LadderRow struct {
 type LadderInput struct {
 	Record *Record
 	Rows   []LadderRow
+	Paths  *segment.Paths // of the segments; nil: they are not told
 }
 
 // LadderOptions says how a ladder looks.
@@ -38,7 +39,7 @@ func Ladder(w io.Writer, in LadderInput, o LadderOptions) error {
 	if o.Width <= 0 {
 		o.Width = 80
 	}
-	l := &ladder{w: bufio.NewWriter(w), style: style{o.Color}, width: max(o.Width, minWidth), record: in.Record}
+	l := &ladder{w: bufio.NewWriter(w), style: style{o.Color}, width: max(o.Width, minWidth), record: in.Record, paths: in.Paths}
 	items := fold(in, o.All)
 	l.header()
 	l.measure(items)
@@ -58,6 +59,7 @@ type ladder struct {
 	style  style
 	width  int
 	record *Record
+	paths  *segment.Paths
 
 	time, packet, state, arrow int // widths
 	note                       int // width of the column of notes; 0 = notes stand below
@@ -99,6 +101,9 @@ func (l *ladder) header() {
 	}
 	if r.RTT > 0 {
 		about = append(about, "rtt "+roughSpan(int64(r.RTT)))
+	}
+	if way := wayOf(r.Connection, l.paths); way != "" {
+		about = append(about, way)
 	}
 	if r.DirectionBy.Certainty() == tracker.Assumed {
 		by := "the port numbers"

@@ -118,7 +118,7 @@ func TestLadder(t *testing.T) {
 		for _, width := range []int{60, 80, 120} {
 			t.Run(fmt.Sprint(name, width), func(t *testing.T) {
 				var out bytes.Buffer
-				if err := Ladder(&out, LadderInput{talk.r, talk.rows}, LadderOptions{Width: width}); err != nil {
+				if err := Ladder(&out, LadderInput{Record: talk.r, Rows: talk.rows}, LadderOptions{Width: width}); err != nil {
 					t.Fatal(err)
 				}
 				golden(t, fmt.Sprintf("ladder_%s%d.txt", name, width), out.Bytes())
@@ -158,7 +158,7 @@ func TestColouredLadderIsThePlainOne(t *testing.T) {
 	talk := abortedTalk()
 	var plain, colour bytes.Buffer
 	for out, on := range map[*bytes.Buffer]bool{&plain: false, &colour: true} {
-		if err := Ladder(out, LadderInput{talk.r, talk.rows}, LadderOptions{Width: 120, Color: on}); err != nil {
+		if err := Ladder(out, LadderInput{Record: talk.r, Rows: talk.rows}, LadderOptions{Width: 120, Color: on}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -175,10 +175,10 @@ func TestColouredLadderIsThePlainOne(t *testing.T) {
 
 func TestAllFoldsNothing(t *testing.T) {
 	talk := abortedTalk()
-	if got := len(fold(LadderInput{talk.r, talk.rows}, true)); got != len(talk.rows) {
+	if got := len(fold(LadderInput{Record: talk.r, Rows: talk.rows}, true)); got != len(talk.rows) {
 		t.Errorf("%d lines for %d segments", got, len(talk.rows))
 	}
-	if got := len(fold(LadderInput{talk.r, talk.rows}, false)); got != 8 {
+	if got := len(fold(LadderInput{Record: talk.r, Rows: talk.rows}, false)); got != 8 {
 		t.Errorf("%d lines folded, want 8", got)
 	}
 }
@@ -194,7 +194,7 @@ func TestFoldKeepsEverySegment(t *testing.T) {
 	}
 	r.Findings = []anomaly.Finding{{Kind: kind("rst-late-data"), Packets: []uint64{250}}}
 	segments, shown := 0, false
-	items := fold(LadderInput{r, talk.rows}, false)
+	items := fold(LadderInput{Record: r, Rows: talk.rows}, false)
 	for i := range items {
 		segments += max(items[i].run.segments, 1)
 		if items[i].first == 250 && items[i].last == 250 && len(items[i].findings) == 1 {
@@ -245,5 +245,33 @@ func TestPositionsGoBeyondFourGigabytes(t *testing.T) {
 			t.Fatalf("position %d, want %d", got, want)
 		}
 		n.near[tracker.Client] = want
+	}
+}
+
+// The header says by which way the connection was met, and the way back if it is another.
+func TestLadderTellsThePath(t *testing.T) {
+	var tagged, back segment.Path
+	tagged.Add(segment.WrapVLAN, 10)
+	tagged.Add(segment.WrapVXLAN, 42)
+	back.Add(segment.WrapVLAN, 20)
+	there := paths.ID(tagged)
+	for _, c := range []struct {
+		server uint32
+		want   string
+	}{
+		{there, "path vlan:10/vxlan:42 ·"},
+		{paths.ID(back), "path vlan:10/vxlan:42, back vlan:20 ·"},
+		{segment.PlainPath, "path vlan:10/vxlan:42, back plain ·"},
+	} {
+		talk := orderlyTalk()
+		talk.r.DirectionBy = tracker.DirectionByPort // so that something follows
+		talk.r.Endpoints[tracker.Client].Path, talk.r.Endpoints[tracker.Server].Path = there, c.server
+		var out bytes.Buffer
+		if err := Ladder(&out, LadderInput{Record: talk.r, Rows: talk.rows, Paths: &paths}, LadderOptions{Width: 300}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(strings.ReplaceAll(out.String(), nbsp, " "), c.want) {
+			t.Errorf("want %q in\n%s", c.want, out.String())
+		}
 	}
 }

@@ -60,10 +60,12 @@ type Trace struct {
 	First, Last int64             // nanoseconds since 1970 UTC; valid if Packets > 0
 	Skipped     map[string]uint64 // frames that were no TCP segment, by kind
 	Drops       Drops
-	Summary     tracker.Summary
-	Findings    []anomaly.Finding // those of the whole trace
-	Filter      string            // the BPF expression in force, "" without
-	Interrupted bool              // the user stopped before the end of the input
+	// PathsDropped is how many segments had a path (segment.Paths) that did not fit.
+	PathsDropped uint64
+	Summary      tracker.Summary
+	Findings     []anomaly.Finding // those of the whole trace
+	Filter       string            // the BPF expression in force, "" without
+	Interrupted  bool              // the user stopped before the end of the input
 }
 
 // Writer is one report. Its parts are filled by one goroutine each; what they append is

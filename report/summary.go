@@ -44,7 +44,7 @@ func summarize(t *Trace, n *totals, w *waits, l *lingering) []said {
 	if s := skipped(t); s != "" && (n.connections == 0 || t.TCP*10 < t.Packets*9) {
 		out = append(out, said{label: "not TCP", text: s})
 	}
-	if s := limits(&t.Summary); s != "" {
+	if s := limits(t); s != "" {
 		out = append(out, said{"limits", s, true})
 	}
 	if n.connections == 0 {
@@ -138,13 +138,17 @@ func skipped(t *Trace) string {
 	return strings.Join(parts, " · ")
 }
 
-func limits(s *tracker.Summary) string {
+func limits(t *Trace) string {
 	var parts []string
+	s := &t.Summary
 	if s.Evicted > 0 {
 		parts = append(parts, counted(s.Evicted, "connection")+" closed early: more were open at once than the limit allows")
 	}
 	if s.RangesDropped > 0 {
 		parts = append(parts, counted(s.RangesDropped, "hole")+" in streams not kept: their connections had more than the limit")
+	}
+	if t.PathsDropped > 0 {
+		parts = append(parts, counted(t.PathsDropped, "packet")+" counted as untagged: more VLANs and tunnels were met than the limit allows")
 	}
 	return strings.Join(parts, " · ")
 }

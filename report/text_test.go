@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/report/anomaly"
 	"github.com/tcplife/tcplife/tracker"
 )
@@ -117,7 +118,13 @@ func TestCSV(t *testing.T) {
 	var out bytes.Buffer
 	rs, tr := incident()
 	rs[0].Findings = []anomaly.Finding{{Kind: kind("rst-late-data"), Evidence: "=HYPERLINK(\"x\")", Packets: []uint64{1, 2}}}
-	write(t, NewCSV(&out, Names{File: func(uint32) string { return "@evil.pcap" }}), rs[:32], tr)
+	var tagged, tunnelled segment.Path
+	tagged.Add(segment.WrapVLAN, 10)
+	tagged.Add(segment.WrapVLAN, 20)
+	tunnelled.Add(segment.WrapVLAN, 10)
+	tunnelled.Add(segment.WrapGTP, 0xabcd)
+	rs[1].Endpoints[tracker.Client].Path, rs[2].Endpoints[tracker.Client].Path = paths.ID(tagged), paths.ID(tunnelled)
+	write(t, NewCSV(&out, Names{File: func(uint32) string { return "@evil.pcap" }, Paths: &paths}), rs[:32], tr)
 	golden(t, "records.csv", out.Bytes())
 	rows, err := csv.NewReader(bytes.NewReader(out.Bytes())).ReadAll()
 	if err != nil {

@@ -167,16 +167,17 @@ func (r *reading) trouble(f *capture.FileStats) error {
 func (r *reading) trace(sum tracker.Summary, findings []anomaly.Finding) *report.Trace {
 	stats := r.src.Stats()
 	t := &report.Trace{
-		Packets:     stats.Packets,
-		TCP:         stats.TCP,
-		First:       stats.First,
-		Last:        stats.Last,
-		Skipped:     stats.Skipped,
-		Drops:       report.Drops{Known: stats.DropsKnown, Kernel: stats.DropsKernel, Interface: stats.DropsInterface},
-		Summary:     sum,
-		Findings:    findings,
-		Filter:      r.filter,
-		Interrupted: r.interrupted,
+		Packets:      stats.Packets,
+		TCP:          stats.TCP,
+		First:        stats.First,
+		Last:         stats.Last,
+		Skipped:      stats.Skipped,
+		Drops:        report.Drops{Known: stats.DropsKnown, Kernel: stats.DropsKernel, Interface: stats.DropsInterface},
+		PathsDropped: stats.PathsDropped,
+		Summary:      sum,
+		Findings:     findings,
+		Filter:       r.filter,
+		Interrupted:  r.interrupted,
 	}
 	for i := range stats.Files {
 		f := &stats.Files[i]
@@ -200,6 +201,7 @@ func (r *reading) capture() anomaly.Capture {
 		DropsKernel:    stats.DropsKernel,
 		DropsInterface: stats.DropsInterface,
 		CutPackets:     stats.CutPackets,
+		PathsDropped:   stats.PathsDropped,
 		SnapLen:        stats.SnapLen,
 		Backwards:      stats.Backwards,
 		First:          stats.First,

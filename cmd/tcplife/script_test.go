@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -26,7 +27,9 @@ func TestScripts(t *testing.T) {
 		Dir: "../../testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("COLUMNS", "120")
-			return nil
+			pcap, err := filepath.Abs("../../testdata/pcap")
+			env.Setenv("PCAP", pcap)
+			return err
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {

@@ -109,7 +109,7 @@ func show(ctx context.Context, std streams, paths []string, flags *showFlags) er
 	if c.omitted > 0 {
 		std.say("only %d segments are drawn; %d more that carry data or acknowledge it are left out", c.kept, c.omitted)
 	}
-	if err := flags.draw(out, records, c); err != nil {
+	if err := flags.draw(out, records, c, first.src.Paths()); err != nil {
 		return err
 	}
 	if err := out.Commit(); err != nil {
@@ -152,7 +152,7 @@ func (r *reading) collect(f *inputFlags, c *collector) error {
 }
 
 // draw writes one ladder after the other.
-func (f *showFlags) draw(out *output, records []report.Record, c *collector) error {
+func (f *showFlags) draw(out *output, records []report.Record, c *collector, paths *segment.Paths) error {
 	opts := report.LadderOptions{Width: width(out.Writer), Color: f.screen.colored(out.Writer), All: f.all}
 	for i := range records {
 		if i > 0 {
@@ -160,7 +160,7 @@ func (f *showFlags) draw(out *output, records []report.Record, c *collector) err
 				return err
 			}
 		}
-		if err := report.Ladder(out, report.LadderInput{Record: &records[i], Rows: c.rows[i]}, opts); err != nil {
+		if err := report.Ladder(out, report.LadderInput{Record: &records[i], Rows: c.rows[i], Paths: paths}, opts); err != nil {
 			return err
 		}
 	}

@@ -28,4 +28,7 @@ func link6(name, what string, linkType uint32, around func(p *script.Packet) []b
 // counted says that none of the frames can be read, and as what they are counted.
 func (s Sample) counted(as string) Sample { s.Counted = as; return s }
 
+// apart says that what is read differs from the conversation.
+func (s Sample) apart() Sample { s.Apart = true; return s }
+
 func raw(p *script.Packet) []byte { return p.IP }

@@ -36,7 +36,7 @@ type Sample struct {
 
 // All returns every sample.
 func All() []Sample {
-	return slices.Concat(containers, links, damages)
+	return slices.Concat(containers, links, damages, tunnels, tenants)
 }
 
 // Of returns the samples of one directory.

@@ -3,6 +3,7 @@ package segment
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"strconv"
 	"sync/atomic"
 )
@@ -12,39 +13,65 @@ type Wrap uint8
 
 // The layers. Those without an identifier of their own have ID 0.
 const (
-	WrapNone    Wrap = iota
-	WrapVLAN         // IEEE 802.1Q or 802.1ad: VLAN id
-	WrapMPLS         // RFC 3032: label
-	WrapPPPoE        // RFC 2516: session
-	WrapIP           // IPv4 or IPv6 in IP (RFC 2003, 2473, 4213)
-	WrapGRE          // RFC 2784, 2890: key
-	WrapNVGRE        // RFC 7637: virtual subnet
-	WrapERSPAN       // session
-	WrapEtherIP      // RFC 3378
-	WrapVXLAN        // RFC 7348, and GPE: network identifier
-	WrapGeneve       // RFC 8926: network identifier
-	WrapGTP          // 3GPP TS 29.281: tunnel endpoint identifier
-	WrapTeredo       // RFC 4380
-	WrapL2TP         // RFC 2661: tunnel id in the upper half, session id in the lower; RFC 3931: session
-	WrapPPTP         // RFC 2637: call id
-	WrapAH           // RFC 4302: security parameters index
-	WrapESP          // RFC 4303 with NULL encryption: security parameters index
-	WrapOther        // any other encapsulation
-	numWraps    = iota
+	WrapNone       Wrap = iota
+	WrapVLAN            // IEEE 802.1Q or 802.1ad: VLAN id
+	WrapMPLS            // RFC 3032: label
+	WrapPPPoE           // RFC 2516: session
+	WrapIP              // IPv4 or IPv6 in IP (RFC 2003, 2473, 4213)
+	WrapGRE             // RFC 2784, 2890: key
+	WrapNVGRE           // RFC 7637: virtual subnet
+	WrapEoIP            // MikroTik's Ethernet in GRE: tunnel
+	WrapERSPAN          // draft-foschiano-erspan: session
+	WrapEtherIP         // RFC 3378
+	WrapVXLAN           // RFC 7348, and GPE: network identifier
+	WrapGeneve          // RFC 8926: network identifier
+	WrapNSH             // RFC 8300: service path
+	WrapGTP             // 3GPP TS 29.281: tunnel endpoint identifier; version 0: flow label
+	WrapTeredo          // RFC 4380
+	WrapAYIYA           // draft-massar-v6ops-ayiya
+	WrapGUE             // draft-ietf-intarea-gue
+	WrapLISP            // RFC 9300: instance
+	WrapL2TP            // RFC 2661: tunnel in the upper half, session in the lower
+	WrapL2TPv3          // RFC 3931: session
+	WrapPPTP            // RFC 2637: call id
+	WrapCAPWAP          // RFC 5415, data
+	WrapTZSP            // TaZmen sniffer protocol
+	WrapAH              // RFC 4302: security parameters index
+	WrapESP             // RFC 4303 with NULL encryption: security parameters index
+	WrapPBB             // IEEE 802.1ah: service instance
+	WrapVNTag           // Cisco VN-Tag: destination interface in the upper half, source interface in the lower
+	WrapETag            // IEEE 802.1BR: E-CID in the upper half, ingress E-CID in the lower
+	WrapFabricPath      // Cisco FabricPath: forwarding tag
+	WrapTRILL           // RFC 6325: egress nickname in the upper half, ingress nickname in the lower
+	numWraps       = iota
 )
 
-var wrapNames = [numWraps]string{
-	WrapVLAN: "vlan", WrapMPLS: "mpls", WrapPPPoE: "pppoe", WrapIP: "ip", WrapGRE: "gre", WrapNVGRE: "nvgre", WrapERSPAN: "erspan",
-	WrapEtherIP: "etherip", WrapVXLAN: "vxlan", WrapGeneve: "geneve", WrapGTP: "gtp", WrapTeredo: "teredo", WrapL2TP: "l2tp",
-	WrapPPTP: "pptp", WrapAH: "ah", WrapESP: "esp", WrapOther: "tunnel",
+// idForm is how the identifiers of a kind of layer are written.
+type idForm uint8
+
+const (
+	noID        idForm = iota
+	decimal            // as operators type them and other tools print them
+	optional           // the same, and 0 is none
+	hexadecimal        // for identifiers of 32 random bits, as Wireshark prints them
+	pair               // two of 16 bits: upper half, dot, lower half
+)
+
+var wraps = [numWraps]struct {
+	name string
+	id   idForm
+}{
+	WrapVLAN: {"vlan", decimal}, WrapMPLS: {"mpls", decimal}, WrapPPPoE: {"pppoe", decimal}, WrapIP: {"ip", noID},
+	WrapGRE: {"gre", optional}, WrapNVGRE: {"nvgre", decimal}, WrapEoIP: {"eoip", decimal}, WrapERSPAN: {"erspan", optional},
+	WrapEtherIP: {"etherip", noID}, WrapVXLAN: {"vxlan", decimal}, WrapGeneve: {"geneve", decimal}, WrapNSH: {"nsh", decimal},
+	WrapGTP: {"gtp", hexadecimal}, WrapTeredo: {"teredo", noID}, WrapAYIYA: {"ayiya", noID}, WrapGUE: {"gue", noID},
+	WrapLISP: {"lisp", optional}, WrapL2TP: {"l2tp", pair}, WrapL2TPv3: {"l2tpv3", decimal}, WrapPPTP: {"pptp", decimal},
+	WrapCAPWAP: {"capwap", noID}, WrapTZSP: {"tzsp", noID}, WrapAH: {"ah", hexadecimal}, WrapESP: {"esp", hexadecimal},
+	WrapPBB: {"pbb", decimal}, WrapVNTag: {"vntag", pair}, WrapETag: {"etag", pair}, WrapFabricPath: {"fabricpath", decimal},
+	WrapTRILL: {"trill", pair},
 }
 
-func (w Wrap) String() string { return wrapNames[w] }
-
-// hasID reports whether layers of this kind are told apart by a number.
-func (w Wrap) hasID() bool {
-	return w != WrapIP && w != WrapEtherIP && w != WrapTeredo && w != WrapOther
-}
+func (w Wrap) String() string { return wraps[w].name }
 
 // Layer is one layer around an IP packet.
 type Layer struct {
@@ -86,8 +113,9 @@ func (p *Path) VLANs() (ids []uint16) {
 	return ids
 }
 
-// Tunnel names all that is no VLAN: "vxlan:42", or outermost first with a slash between: "gre/ip". It is "" if there
-// is no tunnel.
+// Tunnel names all that is no VLAN: "vxlan:42", or outermost first with a slash between: "gre/ip". Identifiers are decimal,
+// but for those that are random 32 bits, "gtp:0x0000abcd", and those that are two numbers, "l2tp:7.12". It is "" if
+// there is no tunnel.
 func (p *Path) Tunnel() string { return p.text(func(l Layer) bool { return l.Kind != WrapVLAN }) }
 
 // String names all layers, as Tunnel does; "plain" if there is none.
@@ -107,12 +135,22 @@ func (p *Path) text(with func(Layer) bool) string {
 		if len(b) > 0 {
 			b = append(b, '/')
 		}
-		b = append(b, l.Kind.String()...)
-		if l.Kind.hasID() && (l.Kind != WrapGRE || l.ID != 0) { // a GRE key is optional
-			b = strconv.AppendUint(append(b, ':'), uint64(l.ID), 10)
-		}
+		b = l.append(b)
 	}
 	return string(b)
+}
+
+func (l Layer) append(b []byte) []byte {
+	b = append(b, l.Kind.String()...)
+	switch form := wraps[l.Kind].id; {
+	case form == noID, form == optional && l.ID == 0:
+		return b
+	case form == hexadecimal:
+		return fmt.Appendf(b, ":0x%08x", l.ID)
+	case form == pair:
+		return fmt.Appendf(b, ":%d.%d", l.ID>>16, l.ID&0xffff)
+	}
+	return strconv.AppendUint(append(b, ':'), uint64(l.ID), 10)
 }
 
 // PathKey says by which parts of their paths connections of the same addresses and ports are kept apart.

@@ -25,6 +25,8 @@ func TestPathSpells(t *testing.T) {
 		{pathOf(segment.Layer{Kind: segment.WrapGRE}, segment.Layer{Kind: segment.WrapIP}), "gre/ip", "gre/ip"},
 		{pathOf(segment.Layer{Kind: segment.WrapGRE, ID: 7}), "gre:7", "gre:7"},
 		{pathOf(segment.Layer{Kind: segment.WrapMPLS, ID: 0}), "mpls:0", "mpls:0"},
+		{pathOf(segment.Layer{Kind: segment.WrapGTP, ID: 0xabcd}), "gtp:0x0000abcd", "gtp:0x0000abcd"},
+		{pathOf(segment.Layer{Kind: segment.WrapL2TP, ID: 7<<16 | 12}), "l2tp:7.12", "l2tp:7.12"},
 	} {
 		if c.path.Tunnel() != c.tunnel || c.path.String() != c.string {
 			t.Errorf("%q and %q, want %q and %q", c.path.Tunnel(), c.path.String(), c.tunnel, c.string)
@@ -96,5 +98,16 @@ func TestPathKeys(t *testing.T) {
 		if same := paths.Key(paths.ID(c.a)) == paths.Key(paths.ID(c.b)); same != c.same {
 			t.Errorf("%s: %s and %s are kept apart: %v", c.name, c.a.String(), c.b.String(), !same)
 		}
+	}
+}
+
+// Every kind of layer has a name of its own: it is in records, and tells paths apart there.
+func TestLayersHaveNames(t *testing.T) {
+	seen := map[string]bool{}
+	for kind := segment.WrapVLAN; kind <= segment.WrapTRILL; kind++ {
+		if name := kind.String(); name == "" || seen[name] {
+			t.Errorf("layer %d is named %q", kind, name)
+		}
+		seen[kind.String()] = true
 	}
 }

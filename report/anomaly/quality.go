@@ -218,7 +218,7 @@ var TableEvicted = &Kind{
 	Reference: "tcplife's own limits",
 	Summary:   "One of our own limits was reached, and something was forgotten early.",
 	Explanation: "Not the network's doing. A connection that left the full table of open connections is counted again, as a midstream one, when it goes on; where byte ranges of a " +
-		"connection did not fit, findings about it are less sure. Raise the limit if memory allows, or filter the capture.",
+		"connection did not fit, findings about it are less sure; a segment whose path, of VLANs and tunnels, did not fit counts as untagged. Raise the limit if memory allows, or filter the capture.",
 	when: evicted,
 	judge: func(c *conn) []Finding {
 		if c.EndReason != tracker.EndEvicted {
@@ -235,6 +235,7 @@ var TableEvicted = &Kind{
 			{s.sum.Evicted, "open connection"},
 			{s.sum.RangesDropped, "byte range"},
 			{t.overflow, "host or service"},
+			{s.cap.PathsDropped, "path"},
 		} {
 			if limit.n > 0 {
 				parts = append(parts, fmt.Sprintf("%s: %s", limit.noun, grouped(limit.n)))

@@ -16,6 +16,7 @@ type Capture struct {
 	DropsKnown                  bool   // the capture holds those counters
 	CutPackets                  uint64 // frames shorter in the file than on the wire
 	SnapLen                     uint32 // the snapshot length they were cut to, 0 if unknown
+	PathsDropped                uint64 // segments whose path did not fit (segment.Paths)
 	Backwards                   uint64 // frames stamped earlier than one before them
 	First, Last                 int64  // capture time of the first and last frame, nanoseconds since 1970 UTC
 }

@@ -49,6 +49,9 @@ func TestTableEvicted(t *testing.T) {
 	if finding(t, finish(tracker.Summary{Connections: 9}, anomaly.Capture{}), "table-evicted") != nil {
 		t.Error("reported without an eviction")
 	}
+	if f := finding(t, finish(tracker.Summary{}, anomaly.Capture{PathsDropped: 12}), "table-evicted"); f == nil || !strings.Contains(f.Evidence, "path: 12") {
+		t.Errorf("paths that did not fit: %v", f)
+	}
 }
 
 func TestDuplicateShare(t *testing.T) {
