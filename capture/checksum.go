@@ -21,6 +21,17 @@ func verifyTCP(addresses uint64, tcp []byte) segment.Checksum {
 	return segment.ChecksumBad
 }
 
+// verifySum is verifyTCP for a segment of which only the sum of its octets is known.
+func verifySum(addresses, octets uint64, length int) segment.Checksum {
+	rest := uint64(bits.ReverseBytes32(uint32(length))) + protoTCP<<24
+	sum, carry := bits.Add64(addresses, rest, 0)
+	sum, carry = bits.Add64(sum, octets, carry)
+	if fold(sum+carry) == 0xffff {
+		return segment.ChecksumGood
+	}
+	return segment.ChecksumBad
+}
+
 // sumOctets adds b to a ones' complement sum of 64 bits.
 func sumOctets(sum uint64, b []byte) uint64 {
 	if haveWide && len(b) >= wideFrom {

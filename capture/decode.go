@@ -21,6 +21,11 @@ type decoder struct {
 	depth  int          // of encapsulation
 	paths  *segment.Paths
 	tags   [maxVLAN + 1]uint32 // the number of the path through one VLAN, 0 = not asked yet
+
+	now       int64 // the capture time of the frame
+	fragments reassembler
+	tail      tail // of the datagram that is being decoded, if it came in fragments
+	asking    bool // whether there might be TCP in a datagram, of which no more is here than its first fragment
 }
 
 func newDecoder(verify bool, paths *segment.Paths) decoder {
@@ -38,7 +43,7 @@ func (d *decoder) decode(link uint16, frame []byte, wire uint32, seg *segment.Se
 		return skipLinkType(link)
 	}
 	*seg = segment.Segment{}
-	d.seg, d.depth = seg, 0
+	d.seg, d.depth, d.tail.end = seg, 0, nil
 	if !d.path.IsPlain() {
 		d.path = segment.Path{}
 	}
@@ -100,16 +105,14 @@ func (d *decoder) ipv4(p []byte, cut int) skip {
 	if p[0]>>4 != 4 || header < 20 || total < header {
 		return skipMalformedIPv4
 	}
-	fragment := binary.BigEndian.Uint16(p[6:])
-	if fragment&0x1fff != 0 {
-		return skipFragmentIPv4
-	}
 	if len(p) < header {
 		return skipTruncatedIPv4
 	}
-	pkt := ipPacket{ends: ends4(p[12:20])}
-	pkt.fragment = fragment&0x2000 != 0
-	pkt.verifiable = !pkt.fragment
+	const fragmented = 0x3fff // more fragments, or an offset
+	if word := binary.BigEndian.Uint16(p[6:]); word&fragmented != 0 {
+		return d.fragment4(p, word, header, total)
+	}
+	pkt := ipPacket{ends: ends4(p[12:20]), verifiable: true}
 	pkt.setBody(p[header:], total-header)
 
 	s := d.seg
@@ -126,10 +129,10 @@ func (d *decoder) ipv4(p []byte, cut int) skip {
 // ipPacket is what the layers above IP need to know of it.
 type ipPacket struct {
 	ends
-	body       []byte // captured bytes after the IP headers, without padding of the frame
-	length     int    // how many there were on the wire
-	fragment   bool   // a first fragment: more of the packet follows in others
-	verifiable bool   // dst is where the packet ends, and all of it is here: the checksum can be computed
+	body        []byte // captured bytes after the IP headers, without padding of the frame
+	length      int    // how many there were on the wire
+	verifiable  bool   // dst is where the packet ends, which the checksum covers
+	reassembled bool   // from fragments
 }
 
 func (k *ipPacket) setBody(b []byte, length int) {
@@ -145,17 +148,24 @@ func (k *ipPacket) cut() int { return k.length - len(k.body) }
 func (d *decoder) tcp(k *ipPacket) skip {
 	b := k.body
 	if len(b) < 20 {
-		if k.length < 20 && !k.fragment {
+		if k.length < 20 {
 			return skipMalformedTCP
 		}
 		return skipTruncatedTCP
 	}
 	header := int(b[12]>>4) * 4
-	if header < 20 || header > k.length && !k.fragment {
+	if header < 20 || header > k.length {
 		return skipMalformedTCP
 	}
 	fillTCP(d.seg, k.ends, b, k.length)
-	if d.verify && k.verifiable && len(b) == k.length {
+	switch {
+	case d.tail.end != nil:
+		held, sum, summed := d.tail.measure(b, k.length)
+		d.seg.Captured = uint32(max(0, held-header))
+		if d.verify && k.verifiable && summed {
+			d.seg.Checksum = verifySum(k.sum(), sum, k.length)
+		}
+	case d.verify && k.verifiable && len(b) == k.length:
 		d.seg.Checksum = verifyTCP(k.sum(), b)
 	}
 	return isSegment

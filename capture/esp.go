@@ -16,7 +16,7 @@ func (d *decoder) esp(k *ipPacket) skip {
 		header  = 8
 		trailer = 2 // length of the padding, next header
 	)
-	if k.cut() > 0 || k.fragment || len(k.body) < header {
+	if k.cut() > 0 || len(k.body) < header {
 		return plainESP
 	}
 	for _, check := range [...]int{12, 16, 0, 24, 32} { // most common first

@@ -2,7 +2,6 @@ package capture
 
 import (
 	"encoding/binary"
-	"math"
 
 	"github.com/google/gopacket/layers"
 
@@ -79,13 +78,6 @@ func (k *ipPacket) extension(proto byte) (next byte, why skip) {
 	switch proto {
 	case protoFragment:
 		size = 8
-		word := binary.BigEndian.Uint16(b[2:])
-		if word&0xfff8 != 0 {
-			return 0, skipFragmentIPv6
-		}
-		if word&1 != 0 {
-			k.fragment, k.verifiable = true, false
-		}
 	case protoAH:
 		size = 4 * (int(b[1]) + 2)
 	case protoRouting:
@@ -105,6 +97,12 @@ func (k *ipPacket) extension(proto byte) (next byte, why skip) {
 	return b[0], isSegment
 }
 
+// isFragment reports whether a fragment header says that this is less than the whole packet (else see RFC 6946).
+func (k *ipPacket) isFragment() bool {
+	const moreOrOffset = 0xfff9
+	return len(k.body) >= 8 && k.length >= 8 && binary.BigEndian.Uint16(k.body[2:])&moreOrOffset != 0
+}
+
 // transport reads what an IP packet carries if it is not simply TCP.
 func (d *decoder) transport(proto byte, k *ipPacket) skip {
 	const maxExtensions = 16
@@ -115,6 +113,12 @@ func (d *decoder) transport(proto byte, k *ipPacket) skip {
 		case protoHopByHop, protoRouting, protoFragment, protoAH, protoDestination:
 			if proto == protoAH && len(k.body) >= 8 {
 				d.path.Add(segment.WrapAH, binary.BigEndian.Uint32(k.body[4:]))
+			}
+			if proto == protoFragment && k.isFragment() {
+				if k.reassembled { // fragments of a fragment: Linux refuses them
+					return skipMalformedIPv6
+				}
+				return d.fragment6(k)
 			}
 			next, why := k.extension(proto)
 			if why != isSegment {
@@ -128,13 +132,9 @@ func (d *decoder) transport(proto byte, k *ipPacket) skip {
 	return skipTooDeep
 }
 
-// tunnel looks for a TCP segment inside what an IP packet carries. The first
-// fragment of a tunnel's packet will do: the headers inside say how long it is.
+// tunnel looks for a TCP segment inside what an IP packet carries.
 func (d *decoder) tunnel(proto byte, k *ipPacket) skip {
 	cut := k.cut()
-	if k.fragment {
-		cut = math.MaxUint16
-	}
 	switch proto {
 	case protoIPIP, protoIPv6:
 		if !d.enter(segment.WrapIP, 0) {

@@ -78,6 +78,7 @@ func (s *Source) takeFiltered(in *input, run []record, batch []segment.Segment) 
 
 // decode fills seg with the segment in a packet, or one that it quotes, or counts why there is none.
 func (s *Source) decode(rec *record, seg *segment.Segment) bool {
+	s.dec.now = rec.time
 	why := s.dec.decode(rec.link, rec.data, rec.wire, seg)
 	switch {
 	case why != isSegment:

@@ -71,7 +71,9 @@ func mixedFrames(seed uint64, n int) []stamped {
 		tcp := tcpHeader(byte(r.Uint32()), timestamps[:4*r.IntN(4)], make([]byte, r.IntN(1400)))
 		binary.BigEndian.PutUint16(tcp, uint16(440+r.IntN(8)))
 		var f []byte
-		switch r.IntN(8) {
+		switch r.IntN(9) {
+		case 8: // fragments of few datagrams, some of which become whole
+			f = ether(etherIPv4, split4(identified(ip4(protoTCP, tcpHeader(0x18, nil, make([]byte, 60))), uint16(r.IntN(4))), 40)[r.IntN(2)])
 		case 0:
 			f = ether(etherARP, make([]byte, 28))
 		case 1:

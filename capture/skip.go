@@ -23,6 +23,7 @@ const (
 	skipTruncatedIPv6
 	skipFragmentIPv4
 	skipFragmentIPv6
+	skipOverlap
 	skipTruncatedTCP
 	skipMalformedTCP
 	skipLLC
@@ -42,6 +43,7 @@ var reasonNames = [numReasons]string{
 	skipTruncatedIPv6:  "truncated ipv6 header",
 	skipFragmentIPv4:   "ipv4 fragment",
 	skipFragmentIPv6:   "ipv6 fragment",
+	skipOverlap:        "overlapping ip fragment",
 	skipTruncatedTCP:   "truncated tcp header",
 	skipMalformedTCP:   "malformed tcp",
 	skipLLC:            "llc",

@@ -157,6 +157,9 @@ func (s *Source) probe(all []named) error {
 		}
 		return cmp.Compare(a.path, b.path)
 	})
+	if len(s.inputs) > 0 && s.inputs[0].hasTime {
+		s.dec.fragments.begin = s.inputs[0].first
+	}
 	for i, in := range s.inputs {
 		in.index = uint32(i)
 		if !in.hasTime {
@@ -303,6 +306,7 @@ func (s *Source) Stats() Stats {
 	st := s.stats
 	st.Skipped = s.skipped.byName()
 	st.PathsDropped = s.paths.Overflow()
+	st.Fragments = s.dec.fragments.total(s.stats.Last)
 	st.Files = make([]FileStats, len(s.inputs))
 	for i, in := range s.inputs {
 		st.Files[i] = in.stats

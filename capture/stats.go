@@ -85,6 +85,8 @@ type Stats struct {
 	// PathsDropped counts the segments whose path was one more than there is room for (segment.Paths); they count as plain
 	// traffic.
 	PathsDropped uint64
+	// Fragments is what became of IP fragments, up to the last packet.
+	Fragments FragmentStats
 	// Backwards counts packets stamped earlier than the one before them in
 	// the same file.
 	Backwards uint64

@@ -70,8 +70,7 @@ func (d *decoder) udp(k *ipPacket) skip {
 		return plainUDP
 	}
 	from, to := binary.BigEndian.Uint16(k.body), binary.BigEndian.Uint16(k.body[2:])
-	// The first fragment of a datagram tells how long the whole is.
-	if length := int(binary.BigEndian.Uint16(k.body[4:])); length >= udpHeaderSize && (length < k.length || k.fragment) {
+	if length := int(binary.BigEndian.Uint16(k.body[4:])); length >= udpHeaderSize && length < k.length {
 		k.setBody(k.body, length)
 	}
 	k.setBody(k.body[udpHeaderSize:], k.length-udpHeaderSize)
