@@ -307,6 +307,7 @@ func (e *encoder) endpoint(b []byte, n *tracker.Endpoint) []byte {
 	}
 	b = appendMember(b, `,"checksum_bad":`, n.ChecksumBad)
 	b = appendMember(b, `,"truncated_packets":`, n.TruncatedPackets)
+	b = appendMember(b, `,"fragmented_packets":`, n.FragmentedPackets)
 	if n.Fin > 0 {
 		b = e.moment(b, `,"fin_at":"`, n.FinSent)
 		b = appendBool(append(b, `,"fin_acked":`...), n.FinAcked)

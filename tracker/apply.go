@@ -173,6 +173,13 @@ func (e *Endpoint) count(s *segment.Segment) {
 	if s.Options.Has&segment.OptCut != 0 {
 		e.TruncatedPackets++
 	}
+	if s.Fragments > 0 {
+		if e.FragmentedPackets == 0 {
+			e.FragmentedAt = markOf(s)
+		}
+		e.FragmentedPackets++
+		e.Fragments += uint64(s.Fragments)
+	}
 	switch s.Checksum {
 	case segment.ChecksumGood:
 		e.ChecksumGood++

@@ -220,6 +220,9 @@ type Endpoint struct {
 	ZeroWindows          uint64 // times the window closed
 	Keepalives           uint64
 	TruncatedPackets     uint64 // options cut by the snapshot length
+	FragmentedPackets    uint64 // segments that came in IP fragments
+	Fragments            uint64 // and how many those were
+	FragmentedAt         Mark   // the first of these segments
 
 	TimeWait         TimeWaitRecord
 	FinAcked         bool // its FIN was acknowledged

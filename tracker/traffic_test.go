@@ -161,6 +161,7 @@ func (t *traffic) send(l *life, d segment.Direction, flags segment.Flags, n uint
 	if t.r.IntN(50) == 0 {
 		s.Checksum = segment.Checksum(t.r.IntN(3))
 		s.Path = uint32(t.r.IntN(3))
+		s.Fragments = uint8(t.r.IntN(3))
 	}
 	t.emit(&s)
 	l.last = s
