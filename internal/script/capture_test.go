@@ -51,6 +51,9 @@ func conversations(t *testing.T) map[string]string {
 6  > P. 1:1461(1460) ack 1 cut 0 id 0
 7  > S 0:0(0) <mss 1460> icmp 3/1
 8  < P. 1:101(100) ack 1 icmp 4/0 vlan 12
+6  > P. 1:1461(1460) ack 1 fragments 3 vlan 8
+7  > .  1461:2922(1461) ack 1 fragments 64 id 9
+7  < .  11:12(1) ack 1 fragments 3 bad-checksum
 --- isn +1000 +1000
 5  > R 0:0(0)
 6  > . -5:-4(1) ack 5 of 1

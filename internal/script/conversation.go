@@ -48,7 +48,7 @@ type Line struct {
 	Number int           // line of the text, from 1
 	Text   string        // as written, expectations left out
 	At     time.Duration // since Epoch
-	Packet uint64        // number in the trace, from 1; 0 if the tap did not see it
+	Packet uint64        // number in the trace, from 1, of the last fragment if there are several; 0 if the tap did not see it
 	From   Side
 	Flags  segment.Flags
 	// Seq and Ack count from the ISNs of incarnation Of (an index into ISNs).
@@ -63,6 +63,7 @@ type Line struct {
 	VLAN        [2]uint16
 	BadChecksum bool
 	ICMP        ICMPError
+	Fragments   int // 0: whole
 	Cut         int // octets of options in the capture; -1: everything was captured
 
 	// States are the states by Side that hold after this segment; "" = nothing is

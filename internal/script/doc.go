@@ -43,6 +43,8 @@
 //	id N          IPv4 identification; unless written each side counts from 1,
 //	              so equal numbers mark a packet captured twice. 0 is none
 //	vlan N[,N]    802.1Q tags, outermost first
+//	fragments N   it came in so many IP fragments, each a packet of its own; the last of
+//	              them, which completes the segment, is the packet of this line
 //	icmp T/C      no segment: an ICMP error of this type and code quotes the one that is
 //	              described; [from ADDRESS] reports it, else the segment's receiver;
 //	              [mtu N] of the next hop

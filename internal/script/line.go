@@ -56,7 +56,7 @@ func (p *parser) segment(text string) error {
 		return err
 	}
 	if !lost {
-		p.packets++
+		p.packets += uint64(max(1, l.Fragments))
 		l.Packet = p.packets
 	} else if hasExpected {
 		return fmt.Errorf("expectations on a lost segment, want them on what the tap sees")
@@ -161,7 +161,7 @@ func (p *parser) rest(l *Line, text string) (lost bool, err error) {
 			continue
 		}
 		if i+1 == len(words) {
-			return false, fmt.Errorf("%q at the end, want ack, win, ttl, id, vlan, cut, of, icmp, from or mtu with its value, <options>, lost or bad-checksum", word)
+			return false, fmt.Errorf("%q at the end, want ack, win, ttl, id, vlan, fragments, cut, of, icmp, from or mtu with its value, <options>, lost or bad-checksum", word)
 		}
 		i++
 		if err := p.extra(l, word, words[i]); err != nil {
@@ -171,6 +171,14 @@ func (p *parser) rest(l *Line, text string) (lost bool, err error) {
 	}
 	if !l.ICMP.IsSet && l.ICMP != (ICMPError{}) {
 		return false, fmt.Errorf("from and mtu belong to icmp")
+	}
+	if l.Fragments > 0 {
+		if octets := tcpHeaderLen + len(p.conv.optionBytes(l)) + int(l.Len); octets <= fragmentUnit*(l.Fragments-1) {
+			return false, fmt.Errorf("%d fragments of %d octets, each but the last needs %d", l.Fragments, octets, fragmentUnit)
+		}
+		if l.Cut >= 0 || l.ICMP.IsSet {
+			return false, fmt.Errorf("fragments with cut or icmp, want one of them")
+		}
 	}
 	if acked != l.Flags.Has(segment.ACK) {
 		if acked {
@@ -211,6 +219,9 @@ func (p *parser) extra(l *Line, word, value string) error {
 	case "cut":
 		n, err = number(0, maxOptions)
 		l.Cut = int(n)
+	case "fragments":
+		n, err = number(2, maxFragments)
+		l.Fragments = int(n)
 	case "of":
 		n, err = number(1, uint64(len(p.conv.ISNs)))
 		l.Of = int(n) - 1
@@ -228,7 +239,7 @@ func (p *parser) extra(l *Line, word, value string) error {
 		n, err = number(0, math.MaxUint16)
 		l.ICMP.MTU = uint32(n)
 	default:
-		return fmt.Errorf("unknown %q, want ack, win, ttl, id, vlan, cut, of, icmp, from, mtu, <options>, lost or bad-checksum", word)
+		return fmt.Errorf("unknown %q, want ack, win, ttl, id, vlan, fragments, cut, of, icmp, from, mtu, <options>, lost or bad-checksum", word)
 	}
 	return err
 }

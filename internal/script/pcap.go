@@ -46,8 +46,10 @@ func WritePcap(w io.Writer, c *Conversation) error {
 		if l.Packet == 0 {
 			continue
 		}
-		frame, captured := c.frame(l)
-		writePacket(b, Epoch+int64(l.At), frame, captured)
+		for _, p := range c.packets(l) {
+			frame, captured := c.frame(l, &p)
+			writePacket(b, p.Time, frame, captured)
+		}
 	}
 	if c.After > 0 {
 		frame := otherTraffic()
@@ -70,7 +72,7 @@ func writePacket(b *bufio.Writer, at int64, frame []byte, captured int) {
 	b.Write(frame[:captured])
 }
 
-// Packet is the IP packet of one line.
+// Packet is the IP packet of one line, or one of its fragments.
 type Packet struct {
 	Time     int64 // nanoseconds since 1970 UTC
 	From     Side
@@ -84,21 +86,24 @@ func (c *Conversation) Packets() []Packet {
 	var packets []Packet
 	for i := range c.Lines {
 		if l := &c.Lines[i]; l.Packet != 0 {
-			packets = append(packets, c.packet(l))
+			packets = append(packets, c.packets(l)...)
 		}
 	}
 	return packets
 }
 
+// packets builds the line's IP packets: one, unless it says that it came in fragments.
+func (c *Conversation) packets(l *Line) []Packet {
+	if l.Fragments > 0 {
+		return c.fragments(l)
+	}
+	return []Packet{c.packet(l)}
+}
+
 // packet builds the line's IP packet.
 func (c *Conversation) packet(l *Line) Packet {
-	src, dst := c.Ends[l.From].Addr().AsSlice(), c.Ends[l.From.Peer()].Addr().AsSlice()
+	src, dst := c.addresses(l)
 	tcp := c.tcp(l)
-	sum := checksum(tcp, pseudoHeader(src, dst, protocolTCP, len(tcp)))
-	if l.BadChecksum {
-		sum ^= 0x0101
-	}
-	binary.BigEndian.PutUint16(tcp[16:], sum)
 	ip := appendIP(nil, src, dst, protocolTCP, l.TTL, l.IPID, len(tcp))
 	if l.ICMP.IsSet {
 		ip = c.icmp(l, ip, tcp)
@@ -113,9 +118,8 @@ func (c *Conversation) packet(l *Line) Packet {
 	return p
 }
 
-// frame builds the line's Ethernet frame, and says how much of it is captured.
-func (c *Conversation) frame(l *Line) (frame []byte, captured int) {
-	p := c.packet(l)
+// frame puts a packet of the line into an Ethernet frame, and says how much of it is captured.
+func (c *Conversation) frame(l *Line, p *Packet) (frame []byte, captured int) {
 	head := ethernet(p.From, l.VLAN, c.ipv6())
 	frame = pad(append(head, p.IP...))
 	if l.Cut >= 0 {
@@ -137,6 +141,11 @@ func (c *Conversation) icmp(l *Line, ip, tcp []byte) []byte {
 	}
 	binary.BigEndian.PutUint16(message[2:], checksum(message, sum))
 	return append(appendIP(nil, from, to, protocol, messageTTL, 0, len(message)), message...)
+}
+
+// addresses are those of the line's sender and receiver.
+func (c *Conversation) addresses(l *Line) (src, dst []byte) {
+	return c.Ends[l.From].Addr().AsSlice(), c.Ends[l.From.Peer()].Addr().AsSlice()
 }
 
 // ethernet begins a frame from side to its peer.
@@ -177,7 +186,7 @@ func appendIP(frame, src, dst []byte, protocol, ttl uint8, id uint16, n int) []b
 	return append(frame, head...)
 }
 
-// tcp builds header and payload, the checksum left zero.
+// tcp builds header and payload.
 func (c *Conversation) tcp(l *Line) []byte {
 	s := c.segment(l)
 	options := c.optionBytes(l)
@@ -199,6 +208,12 @@ func (c *Conversation) tcp(l *Line) []byte {
 	for i := range s.PayloadLen {
 		b = append(b, 'a'+byte(uint32(l.Seq+int64(i))%26))
 	}
+	src, dst := c.addresses(l)
+	sum := checksum(b, pseudoHeader(src, dst, protocolTCP, len(b)))
+	if l.BadChecksum {
+		sum ^= 0x0101
+	}
+	binary.BigEndian.PutUint16(b[16:], sum)
 	return b
 }
 

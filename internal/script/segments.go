@@ -39,6 +39,7 @@ func (c *Conversation) segment(l *Line) segment.Segment {
 		Captured:   l.Len,
 		IPLen:      uint32(c.ipHeaderLen() + tcpHeaderLen + len(c.optionBytes(l)) + int(l.Len)),
 		Path:       c.Paths.ID(l.path()),
+		Fragments:  uint8(l.Fragments),
 		Options:    c.options(l),
 	}
 	if l.Flags.Has(segment.ACK) {
