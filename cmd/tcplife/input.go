@@ -204,7 +204,13 @@ func (r *reading) capture() anomaly.Capture {
 		PathsDropped:   stats.PathsDropped,
 		SnapLen:        stats.SnapLen,
 		Backwards:      stats.Backwards,
-		First:          stats.First,
-		Last:           stats.Last,
+		Fragments: anomaly.Fragments{
+			Incomplete:  stats.Fragments.Incomplete,
+			OnlyFirst:   stats.Fragments.OnlyFirst,
+			Overlapping: stats.Fragments.Overlapping,
+			GivenUp:     stats.Fragments.GivenUp,
+		},
+		First: stats.First,
+		Last:  stats.Last,
 	}
 }

@@ -447,6 +447,13 @@ var judgeTests = []struct {
 		func(r *record) { r.last(client, 7, 1) }, // nothing follows: the segment may have been taken
 	},
 	{"snaplen-truncated", open, func(r *record) { r.end(client).TruncatedPackets = 1 }, func(r *record) { r.end(client).TruncatedPackets = 0 }},
+	{
+		"fragmented-tcp", open,
+		func(r *record) {
+			r.end(server).FragmentedPackets, r.end(server).Fragments, r.end(server).FragmentedAt = 2, 5, mark(5, .5)
+		},
+		func(r *record) { r.end(server).FragmentedPackets = 0 },
+	},
 	{"midstream", open, func(r *record) { r.Open = tracker.OpenMidstream }, func(r *record) { r.rst(client, 1, 0, tracker.FormReply) }},
 	{"open-at-eof", open, func(*record) {}, func(r *record) { r.EndReason = tracker.EndSettled }},
 	{"table-evicted", open, func(r *record) { r.EndReason = tracker.EndEvicted }, func(r *record) { r.EndReason = tracker.EndReplaced }},

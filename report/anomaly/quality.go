@@ -13,7 +13,7 @@ import (
 
 var qualityKinds = []*Kind{
 	CaptureLoss, DropsReported, OneWayCapture, DuplicatePackets, ChecksumOffload, checksumBad,
-	SnaplenTruncated, TimeWentBackwards, TableEvicted, midstream, openAtEOF,
+	SnaplenTruncated, fragmentedTCP, TimeWentBackwards, TableEvicted, midstream, openAtEOF,
 }
 
 // CaptureLoss is about packets that passed the tap and are not in the file.
@@ -196,6 +196,44 @@ var SnaplenTruncated = &Kind{
 	},
 }
 
+var fragmentedTCP = &Kind{
+	Slug: "fragmented-tcp", Family: CaptureQuality, Severity: Note, Since: "0.1", cause: explains,
+	Reference: "RFC 791 3.2, RFC 8200 4.5; RFC 5722 (overlaps), RFC 8900 (fragile)",
+	Summary:   "Segments came in IP fragments.",
+	Explanation: "The sender does without path MTU discovery, or a router or tunnel on the path had to cut packets up. One lost fragment costs the whole segment, and many firewalls and load " +
+		"balancers drop fragments: lower the MTU or clamp the MSS on that path. A segment counts when its last fragment passed. Datagrams that stayed incomplete give no segment: with nothing but first " +
+		"fragments, a filter on ports kept the others out, for they carry no ports; add \"or (ip[6:2] & 0x1fff != 0) or ip6[6] == 44\" to it. Overlapping fragments come from attempts to deceive whoever watches, or from a " +
+		"sender that uses identifications again too soon; hosts drop them.",
+	when: inFragments,
+	judge: func(c *conn) []Finding {
+		out := c.none()
+		for _, r := range both {
+			e := c.end(r)
+			if e.FragmentedPackets == 0 {
+				continue
+			}
+			t := c.phrase().count(e.FragmentedPackets, "segment").str(" of the ").str(r.String()).str(" came in IP fragments, ").count(e.Fragments, "fragment").str(" in all")
+			out = append(out, c.said(r, e.FragmentedAt.At, []tracker.Mark{e.FragmentedAt}, High, t))
+		}
+		return out
+	},
+	trace: func(_ *trace, s source) []Finding {
+		var out []Finding
+		f := s.cap.Fragments
+		if f.Incomplete > 0 {
+			only := ""
+			if f.OnlyFirst > 0 {
+				only = fmt.Sprintf(", %s of them with nothing but the first fragment", grouped(f.OnlyFirst))
+			}
+			out = append(out, oneFinding("%s in IP fragments stayed incomplete%s", count(f.Incomplete, "datagram"), only)...)
+		}
+		if f.Overlapping > 0 {
+			out = append(out, oneFinding("%s in IP fragments refused, because fragments overlap", count(f.Overlapping, "datagram"))...)
+		}
+		return out
+	},
+}
+
 // TimeWentBackwards is about captures whose packets are not in order of time.
 var TimeWentBackwards = &Kind{
 	Slug: "time-went-backwards", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
@@ -236,6 +274,7 @@ var TableEvicted = &Kind{
 			{s.sum.RangesDropped, "byte range"},
 			{t.overflow, "host or service"},
 			{s.cap.PathsDropped, "path"},
+			{s.cap.Fragments.GivenUp, "datagram in IP fragments"},
 		} {
 			if limit.n > 0 {
 				parts = append(parts, fmt.Sprintf("%s: %s", limit.noun, grouped(limit.n)))

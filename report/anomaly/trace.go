@@ -18,7 +18,16 @@ type Capture struct {
 	SnapLen                     uint32 // the snapshot length they were cut to, 0 if unknown
 	PathsDropped                uint64 // segments whose path did not fit (segment.Paths)
 	Backwards                   uint64 // frames stamped earlier than one before them
-	First, Last                 int64  // capture time of the first and last frame, nanoseconds since 1970 UTC
+	Fragments                   Fragments
+	First, Last                 int64 // capture time of the first and last frame, nanoseconds since 1970 UTC
+}
+
+// Fragments is what the reader knows of datagrams that came in IP fragments and gave no segment, although they may have carried one.
+type Fragments struct {
+	Incomplete  uint64 // fragments are not in the capture
+	OnlyFirst   uint64 // of those: of which it has the first fragment and nothing else
+	Overlapping uint64 // fragments contradict each other
+	GivenUp     uint64 // did not fit our own limits
 }
 
 // source is what trace-wide judges know beside the aggregates.

@@ -131,6 +131,29 @@ func TestOneWayShare(t *testing.T) {
 	}
 }
 
+func TestDatagramsThatStayedIncomplete(t *testing.T) {
+	for _, test := range []struct {
+		fragments anomaly.Fragments
+		slug      string
+		want      string
+	}{
+		{anomaly.Fragments{}, "fragmented-tcp", ""},
+		{anomaly.Fragments{Incomplete: 3}, "fragmented-tcp", "3 datagrams in IP fragments stayed incomplete"},
+		{anomaly.Fragments{Incomplete: 3, OnlyFirst: 2}, "fragmented-tcp", "3 datagrams in IP fragments stayed incomplete, 2 of them with nothing but the first fragment"},
+		{anomaly.Fragments{Overlapping: 1}, "fragmented-tcp", "1 datagram in IP fragments refused, because fragments overlap"},
+		{anomaly.Fragments{GivenUp: 1}, "fragmented-tcp", ""},
+		{anomaly.Fragments{GivenUp: 1000}, "table-evicted", "did not fit, by kind: datagram in IP fragments: 1,000"},
+	} {
+		got := ""
+		if f := finding(t, finish(tracker.Summary{}, anomaly.Capture{Fragments: test.fragments}), test.slug); f != nil {
+			got = f.Evidence
+		}
+		if got != test.want {
+			t.Errorf("%+v: %q, want %q", test.fragments, got, test.want)
+		}
+	}
+}
+
 // TestMerge holds that sharding changes nothing that is found in the trace.
 func TestMerge(t *testing.T) {
 	var records []*record

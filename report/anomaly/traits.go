@@ -32,6 +32,7 @@ const (
 	hasHoles                                 // octets were acknowledged and never captured
 	cutHeaders                               // options cut by the snapshot length
 	halfCaptured                             // one direction only
+	inFragments                              // segments came in IP fragments
 )
 
 // The facts must leave the other traits their bits.
@@ -73,6 +74,7 @@ func (c *conn) traitsOf() traits {
 	set(hasHoles, cl.MissingBytes|sv.MissingBytes != 0)
 	set(cutHeaders, cl.TruncatedPackets|sv.TruncatedPackets != 0)
 	set(halfCaptured, c.half)
+	set(inFragments, cl.FragmentedPackets|sv.FragmentedPackets != 0)
 	return t
 }
 
