@@ -182,7 +182,9 @@ func (e *Endpoint) count(s *segment.Segment) {
 	}
 	switch s.Checksum {
 	case segment.ChecksumGood:
-		e.ChecksumGood++
+		if s.Fragments == 0 { // else whoever cut it up computed it
+			e.ChecksumGood++
+		}
 	case segment.ChecksumBad:
 		e.ChecksumBad++
 	case segment.ChecksumUnknown:
@@ -191,9 +193,10 @@ func (e *Endpoint) count(s *segment.Segment) {
 
 // corrupted is R10: a bad checksum is damage, and the segment was not received, where
 // the sender's checksums are good otherwise; where they are not, they are left to
-// its network card and say nothing.
+// its network card and say nothing. No card has the last word on what IP cut up: the
+// kernel that does it fills the checksum in before.
 func (t *Tracker) corrupted(c *connection, s *segment.Segment, x *endpoint) bool {
-	if s.Checksum != segment.ChecksumBad || x.offloaded || x.stats.ChecksumGood < 2*x.stats.ChecksumBad {
+	if s.Checksum != segment.ChecksumBad || s.Fragments == 0 && (x.offloaded || x.stats.ChecksumGood < 2*x.stats.ChecksumBad) {
 		return false
 	}
 	if x.based && s.PayloadLen > 0 && s.Flags&(segment.SYN|segment.FIN|segment.RST) == 0 {

@@ -191,8 +191,8 @@ type Endpoint struct {
 	PayloadBytes uint64 // of TCP payload, retransmissions included, the octet of a keep-alive probe left out
 	StreamBytes  uint64 // distinct octets of the stream among them
 	ChecksumBad  uint64
-	ChecksumGood uint64
-	First, Last  Mark // first and last segment sent
+	ChecksumGood uint64 // of segments that came whole: IP cut up the others, and that says nothing of the sender's network card
+	First, Last  Mark   // first and last segment sent
 
 	State          State  // at the end of the record
 	TTL            uint8  // of its first segment
