@@ -208,3 +208,17 @@ func BenchmarkOptions(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFragments is what becomes of one fragment, where each datagram comes in three.
+func BenchmarkFragments(b *testing.B) {
+	fragments := split4(packet4(4000), 1480, 2960)
+	tp := newTap()
+	var s segment.Segment
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		f := fragments[i%3]
+		binary.BigEndian.PutUint16(f[4:], uint16(i/3))
+		tp.now += 1000
+		tp.decode(101, f, uint32(len(f)), &s)
+	}
+}
