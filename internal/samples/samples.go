@@ -26,6 +26,9 @@ type Sample struct {
 	// Counted is the name under which every frame is counted when none of them
 	// can be read; "" = all are read.
 	Counted string
+	// Within is the name under which packets are counted that hold a part of a
+	// segment; the segment comes with the last of them. "" = there are none.
+	Within string
 	// Apart says that what is read of it differs from the conversation: a test
 	// of its own holds in what.
 	Apart bool
@@ -36,7 +39,7 @@ type Sample struct {
 
 // All returns every sample.
 func All() []Sample {
-	return slices.Concat(containers, links, damages, tunnels, tenants)
+	return slices.Concat(containers, links, damages, tunnels, tenants, fragments)
 }
 
 // Of returns the samples of one directory.
