@@ -179,6 +179,9 @@ func FuzzDecode(f *testing.F) {
 			f.Add(uint16(linkEthernet), frame, uint32(len(frame)))
 		}
 	}
+	for _, rec := range linkSamples(f) {
+		f.Add(rec.link, rec.data, rec.wire)
+	}
 	f.Fuzz(func(t *testing.T, link uint16, frame []byte, wire uint32) {
 		rec := record{data: frame}
 		rec.setWire(wire)

@@ -21,6 +21,8 @@ type decoder struct {
 	depth  int          // of encapsulation
 	paths  *segment.Paths
 	tags   [maxVLAN + 1]uint32 // the number of the path through one VLAN, 0 = not asked yet
+	// further counts what a frame held behind the segment it gave: it has room for one only.
+	further uint64
 
 	now       int64 // the capture time of the frame
 	fragments reassembler

@@ -188,7 +188,7 @@ func TestWhyAFrameGivesNoSegment(t *testing.T) {
 		{"spanning tree", 1, ether(38, []byte{0x42, 0x42, 3}), 0, "llc"},
 		{"unknown Ethernet type", 1, ether(0x1234, nil), 0, "ethernet type 0x1234"},
 		{"unknown protocol", 101, ip4(200, nil), 0, "ip protocol 200"},
-		{"unknown link type", 105, v4, 0, "unsupported link type 105"},
+		{"link type that is only counted", 253, v4, 0, "unsupported link type 253 (Linux netlink)"},
 		{"link type beyond the table", 1000, v4, 0, "unsupported link type 1000"},
 		{"netlink", 113, join([]byte{0, 0}, u16(824), make([]byte, 10), u16(0x0800), v4), 0, "not ip"},
 		{"neither 4 nor 6", 101, with(v4, 0, 0x55), 0, "not ip"},

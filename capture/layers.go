@@ -28,13 +28,6 @@ func (d *decoder) peel(first gopacket.Decoder, data []byte, cut int, unknown ski
 	return w.result
 }
 
-// throughGopacket makes a link type that gopacket reads.
-func throughGopacket(link layers.LinkType) func(*decoder, []byte, int) skip {
-	return func(d *decoder, frame []byte, cut int) skip {
-		return d.peel(link, frame, cut, skipNotIP)
-	}
-}
-
 // walker is the gopacket.PacketBuilder that keeps no packet: it lets one layer
 // decode itself and then decides who decodes the next.
 type walker struct {

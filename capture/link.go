@@ -2,45 +2,10 @@ package capture
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math/bits"
-
-	"github.com/google/gopacket/layers"
 
 	"github.com/tcplife/tcplife/internal/segment"
 )
-
-// linkType is how frames of one link type are read.
-type linkType struct {
-	name   string
-	decode func(d *decoder, frame []byte, cut int) skip
-}
-
-const linkEthernet = 1
-
-// links is indexed by LINKTYPE_ value as in files (tcpdump.org/linktypes.html).
-var links = [...]linkType{
-	0:            {"BSD loopback", (*decoder).loopback},
-	linkEthernet: {"Ethernet", (*decoder).ethernet},
-	9:            {"PPP", throughGopacket(layers.LinkTypePPP)},
-	10:           {"FDDI", throughGopacket(layers.LinkTypeFDDI)},
-	12:           {"raw IP", (*decoder).ip},
-	14:           {"raw IP", (*decoder).ip},
-	50:           {"PPP over serial", throughGopacket(layers.LinkTypePPP_HDLC)},
-	101:          {"raw IP", (*decoder).ip},
-	108:          {"OpenBSD loopback", (*decoder).loopback},
-	113:          {"Linux cooked v1", (*decoder).cooked},
-	228:          {"raw IPv4", (*decoder).ipv4},
-	229:          {"raw IPv6", (*decoder).ipv6},
-	276:          {"Linux cooked v2", (*decoder).cooked2},
-}
-
-func linkName(link uint16) string {
-	if int(link) < len(links) && links[link].name != "" {
-		return links[link].name
-	}
-	return fmt.Sprintf("link type %d", link)
-}
 
 // Ethernet types (IEEE registry) that the decoder looks into.
 const (
@@ -144,16 +109,25 @@ func (d *decoder) llc(p []byte, cut int) skip {
 		return skipTruncatedFrame
 	}
 	switch {
-	case p[0] == 0xaa && p[1] == 0xaa && p[2] == 3 && len(p) >= 8:
-		// Only under these two organisations is the type an Ethernet type.
-		if org := uint32(p[3])<<16 | uint32(p[4])<<8 | uint32(p[5]); org != 0 && org != 0xf8 {
-			return skipLLC
-		}
-		if t := binary.BigEndian.Uint16(p[6:]); t >= minEtherType {
-			return d.etherType(t, p[8:], cut)
-		}
+	case p[0] == 0xaa && p[1] == 0xaa && p[2] == 3:
+		return d.snap(p[3:], cut)
 	case p[0] == 6 && p[1] == 6 && p[2] == 3:
 		return d.ipv4(p[3:], cut)
+	}
+	return skipLLC
+}
+
+// snap reads a SNAP header: an organisation, and a type that is one of its own.
+func (d *decoder) snap(p []byte, cut int) skip {
+	if len(p) < 5 {
+		return skipTruncatedFrame
+	}
+	// Only under these two organisations is the type an Ethernet type.
+	if org := uint32(p[0])<<16 | uint32(p[1])<<8 | uint32(p[2]); org != 0 && org != 0xf8 {
+		return skipLLC
+	}
+	if t := binary.BigEndian.Uint16(p[3:]); t >= minEtherType {
+		return d.etherType(t, p[5:], cut)
 	}
 	return skipLLC
 }

@@ -30,28 +30,55 @@ const (
 	skipTooDeep
 	skipEncapsulation
 	skipNotIP
+	skipMalformedLink
+	skipLinkControl
+	skipLinkFragment
+	skipPPP
+	skipCompressedTCP
+	skipWifiManagement
+	skipWifiControl
+	skipWifiEmpty
+	skipWifiEncrypted
+	skipWifiDamaged
+	skipEncryptedDOCSIS
+	skipExportedPDU
 	skipOtherKinds
 	numReasons
 )
 
 var reasonNames = [numReasons]string{
-	isSegment:          "tcp",
-	skipTruncatedFrame: "truncated frame",
-	skipMalformedIPv4:  "malformed ipv4",
-	skipMalformedIPv6:  "malformed ipv6",
-	skipTruncatedIPv4:  "truncated ipv4 header",
-	skipTruncatedIPv6:  "truncated ipv6 header",
-	skipFragmentIPv4:   "ipv4 fragment",
-	skipFragmentIPv6:   "ipv6 fragment",
-	skipOverlap:        "overlapping ip fragment",
-	skipTruncatedTCP:   "truncated tcp header",
-	skipMalformedTCP:   "malformed tcp",
-	skipLLC:            "llc",
-	skipTooDeep:        "encapsulated too deep",
-	skipEncapsulation:  "unreadable encapsulation",
-	skipNotIP:          "not ip",
-	skipOtherKinds:     "other kinds",
+	isSegment:           "tcp",
+	skipTruncatedFrame:  "truncated frame",
+	skipMalformedIPv4:   "malformed ipv4",
+	skipMalformedIPv6:   "malformed ipv6",
+	skipTruncatedIPv4:   "truncated ipv4 header",
+	skipTruncatedIPv6:   "truncated ipv6 header",
+	skipFragmentIPv4:    "ipv4 fragment",
+	skipFragmentIPv6:    "ipv6 fragment",
+	skipOverlap:         "overlapping ip fragment",
+	skipTruncatedTCP:    "truncated tcp header",
+	skipMalformedTCP:    "malformed tcp",
+	skipLLC:             "llc",
+	skipTooDeep:         "encapsulated too deep",
+	skipEncapsulation:   "unreadable encapsulation",
+	skipNotIP:           "not ip",
+	skipMalformedLink:   "malformed link-layer header",
+	skipLinkControl:     "link-layer control",
+	skipLinkFragment:    "link-layer fragment",
+	skipPPP:             "ppp without ip",
+	skipCompressedTCP:   "compressed tcp header",
+	skipWifiManagement:  "802.11 management",
+	skipWifiControl:     "802.11 control",
+	skipWifiEmpty:       "802.11 without data",
+	skipWifiEncrypted:   "encrypted 802.11",
+	skipWifiDamaged:     "802.11 with bad checksum",
+	skipEncryptedDOCSIS: "encrypted docsis",
+	skipExportedPDU:     "exported pdu without ip",
+	skipOtherKinds:      "other kinds",
 }
+
+// furtherName is what else stood in frames that gave a segment.
+const furtherName = "further packet of one frame"
 
 // protocolNames are the IP protocols that are met often (IANA protocol numbers).
 var protocolNames = map[uint8]string{
@@ -88,6 +115,9 @@ func (s skip) String() string {
 		}
 		return fmt.Sprintf("ethernet type 0x%04x", s.value())
 	case classLinkType:
+		if name := linkKnown(s.value()); name != "" {
+			return fmt.Sprintf("unsupported link type %d (%s)", s.value(), name)
+		}
 		return fmt.Sprintf("unsupported link type %d", s.value())
 	default:
 		return reasonNames[s.value()]

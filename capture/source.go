@@ -305,6 +305,9 @@ func (s *Source) finish(in *input, err error) {
 func (s *Source) Stats() Stats {
 	st := s.stats
 	st.Skipped = s.skipped.byName()
+	if s.dec.further > 0 {
+		st.Skipped[furtherName] = s.dec.further
+	}
 	st.PathsDropped = s.paths.Overflow()
 	st.Fragments = s.dec.fragments.total(s.stats.Last)
 	st.Files = make([]FileStats, len(s.inputs))

@@ -122,34 +122,18 @@ func (d *decoder) capwap(p []byte, cut int) skip {
 	return d.ethernet(p[size:], cut)
 }
 
-// tzsp reads a frame that a device mirrored by the TaZmen sniffer protocol, behind the tags that describe it.
-func (d *decoder) tzsp(p []byte, cut int) skip {
-	const (
-		version  = 1
-		received = 0
-		transmit = 1
-		ethernet = 1
-		tagPad   = 0
-		tagEnd   = 1
-	)
-	if len(p) < 5 || p[0] != version || p[1] != received && p[1] != transmit || binary.BigEndian.Uint16(p[2:]) != ethernet {
+// tzspInUDP reads a frame that a device mirrored by the TaZmen sniffer protocol.
+func (d *decoder) tzspInUDP(p []byte, cut int) skip {
+	kind, frame, why := tzspFrame(p)
+	switch {
+	case why != isSegment:
 		return plainUDP
-	}
-	p = p[4:]
-	for len(p) > 0 {
-		switch {
-		case p[0] == tagEnd:
-			if !d.enter(segment.WrapTZSP, 0) {
-				return skipTooDeep
-			}
-			return d.frameInUDP(p[1:], cut)
-		case p[0] == tagPad:
-			p = p[1:]
-			continue
-		case len(p) < 2 || len(p) < 2+int(p[1]):
-			return plainUDP
-		}
-		p = p[2+int(p[1]):]
+	case !d.enter(segment.WrapTZSP, 0):
+		return skipTooDeep
+	case kind == tzspEthernet:
+		return d.frameInUDP(frame, cut)
+	case kind == tzspWifi:
+		return d.wifi(frame, cut)
 	}
 	return plainUDP
 }

@@ -59,7 +59,7 @@ func udpTunnel(port uint16) (read readTunnel, answers bool) {
 	case portMPLS:
 		return (*decoder).mplsInUDP, false
 	case portTZSP:
-		return (*decoder).tzsp, false
+		return (*decoder).tzspInUDP, false
 	}
 	return nil, false
 }
