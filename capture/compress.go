@@ -126,20 +126,3 @@ func cutShort(err error) error {
 	}
 	return err
 }
-
-// notCapture says how a file begins that is none, and what it is if that is known.
-func notCapture(h []byte) error {
-	for _, k := range []struct{ magic, hint string }{
-		{"\xfd7zXZ\x00", "xz is not read, run unxz first"},
-		{"PK\x03\x04", "a zip archive, unpack it first"},
-		{"7z\xbc\xaf\x27\x1c", "a 7z archive, unpack it first"},
-		{"snoop\x00\x00\x00", "a snoop file, convert it with editcap -F pcap"},
-		{"XCP\x00", "a NetXray file, convert it with editcap -F pcap"},
-		{"GMBU", "a Network Monitor file, convert it with editcap -F pcap"},
-	} {
-		if bytes.HasPrefix(h, []byte(k.magic)) {
-			return fmt.Errorf("%w: %s; expected %s", ErrNotCapture, k.hint, expected)
-		}
-	}
-	return fmt.Errorf("%w: begins with %q at offset 0; expected %s", ErrNotCapture, h[:min(len(h), 8)], expected)
-}

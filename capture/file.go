@@ -215,13 +215,15 @@ func (r *pcapReader) format() string {
 
 // newRecordReader recognises a capture by its first bytes.
 func newRecordReader(b *blockReader) (recordReader, error) {
-	const longestMagic = 12
+	const longestMagic = 16
 	h, err := b.peek(longestMagic)
 	switch {
 	case isPcap(h):
 		return newPcapReader(b)
 	case isPcapng(h):
 		return newPcapngReader(b)
+	case isSnoop(h):
+		return newSnoopReader(b)
 	case len(h) == 0 && errors.Is(err, io.EOF):
 		return nil, ErrEmpty
 	case err != nil && !errors.Is(err, io.EOF):

@@ -118,7 +118,7 @@ func TestDamage(t *testing.T) {
 	old := bytes.Clone(good)
 	binary.LittleEndian.PutUint16(old[4:], 1)
 
-	const expects = "expected pcap, pcapng or a gzip, zstd, lz4 or bzip2 of one"
+	const expects = "expected pcap, pcapng, snoop or a gzip, zstd, lz4 or bzip2 of one"
 	tests := []struct {
 		name    string
 		file    []byte

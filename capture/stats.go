@@ -16,7 +16,7 @@ var (
 	ErrCutShort = errors.New("cut short")
 )
 
-const expected = "pcap, pcapng or a gzip, zstd, lz4 or bzip2 of one"
+const expected = "pcap, pcapng, snoop or a gzip, zstd, lz4 or bzip2 of one"
 
 // FileError is what stopped the reading of one input.
 type FileError struct {
@@ -80,7 +80,8 @@ type Stats struct {
 	FirstSet    bool
 
 	// Skipped counts the frames that gave no segment, by kind: "arp", "udp",
-	// "ipv4 fragment", "truncated tcp header", "unsupported link type 105".
+	// "ipv4 fragment", "truncated tcp header", "unsupported link type 253
+	// (Linux netlink)"; and what stood behind the segment in a frame of several.
 	Skipped map[string]uint64
 	// PathsDropped counts the segments whose path was one more than there is room for (segment.Paths); they count as plain
 	// traffic.

@@ -48,8 +48,8 @@ of RFC 9293 for both endpoints, and tells who connected to whom, how each
 connection opened and closed, who closed it, why it was reset, who holds
 TIME_WAIT, and what is wrong.
 
-FILE is a pcap or pcapng file, also gzip, zstd, lz4 or bzip2 compressed; a
-directory of them; or - for standard input. Several are merged in time order.`,
+FILE is a pcap, pcapng or snoop file, also gzip, zstd, lz4 or bzip2 compressed;
+a directory of them; or - for standard input. Several are merged in time order.`,
 		Example: `  tcplife incident.pcapng
   tcplife --format json ring/ | jq 'select(.close == "aborted")'
   tcpdump -w - 'tcp port 443' | tcplife -

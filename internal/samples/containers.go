@@ -19,6 +19,39 @@ var containers = []Sample{
 		Dir: "link", Name: "ethernet-ipv6.pcap", What: "Ethernet with IPv6", Talk: Short6,
 		Bytes: func(snap int) []byte { return Pcap(linkEthernet, snap, frames(Short6, plainEthernet)) },
 	},
+	snoop("ethernet.snoop", "Ethernet in snoop", 4, Short, plainEthernet),
+	snoop("token-ring.snoop", "token ring in snoop", 2, Short, tokenRing),
+	snoop("fddi.snoop", "FDDI in snoop", 8, Short6, fddi),
+	snoop("loopback.snoop", "loopback in snoop", 14, Short, inner(u32(2), raw)),
+	snoop("ip-over-fc.snoop", "IP over Fibre Channel in snoop", 0x10, Short, ipOverFC),
+	snoop("sunatm.snoop", "SunATM in snoop", 0x12, Short, inner([]byte{2, 0, 0, 100}, snap)),
+	snoop("tunnel.snoop", "an IPv4 tunnel in snoop", 0x80000001, Short, raw),
+	snoop("tunnel-ipv6.snoop", "an IPv6 tunnel in snoop", 0x80000002, Short6, raw),
+	snoop("ipnet.snoop", "Solaris IPNET in snoop", 0x80000005, Short, ipnet),
+}
+
+// Snoop writes a snoop file (RFC 1761) of a data link.
+func Snoop(link uint32, snap int, fs []Frame) []byte {
+	const version, header = 2, 24
+	b := join([]byte("snoop\x00\x00\x00"), u32(version), u32(link))
+	for i := range fs {
+		f := &fs[i]
+		data := f.cut(snap)
+		padding := -len(data) & 3
+		b = append(b, join(
+			u32(uint32(f.wire())), u32(uint32(len(data))), u32(uint32(header+len(data)+padding)), u32(0),
+			u32(uint32(f.Time/1e9)), u32(uint32(f.Time%1e9/1000)), data, make([]byte, padding),
+		)...)
+	}
+	return b
+}
+
+// snoop is a sample of a data link of snoop.
+func snoop(name, what string, link uint32, talk string, around builder) Sample {
+	return Sample{
+		Dir: "link", Name: name, What: what, Talk: talk,
+		Bytes: func(snap int) []byte { return Snoop(link, snap, frames(talk, around)) },
+	}
 }
 
 // Pcap writes a pcap file: microseconds, little endian.
