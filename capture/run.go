@@ -103,6 +103,7 @@ func (s *Source) tally(in *input, run []record) {
 	if f.Packets > 0 {
 		previous = in.previous
 	}
+	s.pauses.between(run[0].time, st.Packets)
 	var bytes, backwards, cut uint64
 	least := uint32(math.MaxUint32)
 	for i := range run {
@@ -114,8 +115,14 @@ func (s *Source) tally(in *input, run []record) {
 		isCut := (n - rec.wire) >> 31
 		cut += uint64(isCut)
 		least = min(least, n|(isCut-1))
-		if rec.time < previous {
-			backwards++
+		if uint64(rec.time-previous) > leastPause { // or before it
+			if rec.time < previous {
+				backwards++
+			}
+			if i > 0 {
+				s.pauses.latest = previous
+				s.pauses.between(rec.time, st.Packets+uint64(i))
+			}
 		}
 		previous = rec.time
 		if int(rec.link) != link {
@@ -140,7 +147,7 @@ func (s *Source) tally(in *input, run []record) {
 	if cut > 0 && (st.CutPackets == 0 || least < st.SnapLen) {
 		st.SnapLen = least
 	}
-	in.previous = previous
+	in.previous, s.pauses.latest = previous, previous
 	f.Packets += uint64(len(run))
 	f.Backwards += backwards
 	st.Packets += uint64(len(run))

@@ -75,6 +75,7 @@ type Source struct {
 	number  uint64
 	stats   Stats
 	skipped skipCounts
+	pauses  pauses
 	paths   segment.Paths
 	done    atomic.Int64
 	total   int64
@@ -310,6 +311,7 @@ func (s *Source) Stats() Stats {
 	}
 	st.PathsDropped = s.paths.Overflow()
 	st.Fragments = s.dec.fragments.total(s.stats.Last)
+	st.Pauses = s.pauses.all()
 	st.Files = make([]FileStats, len(s.inputs))
 	for i, in := range s.inputs {
 		st.Files[i] = in.stats

@@ -92,6 +92,10 @@ type Stats struct {
 	// the same file.
 	Backwards uint64
 
+	// Pauses are the longest times of more than a second without any packet, and the farthest steps back of more
+	// than a second, at most 64 of each.
+	Pauses []Pause
+
 	// What the capture itself says it lost (pcapng interface statistics: the
 	// last block of each interface counts). DropsKnown says that at least one
 	// file spoke of drops, be it to say that there were none.

@@ -22,10 +22,11 @@ func (r Range) Len() int64 { return r.End - r.Start }
 
 // Added is what a range of octets was to what had been seen before.
 type Added struct {
-	New  int64 // octets not seen before
-	Old  int64 // octets seen before: retransmitted or overlapping
-	Late bool  // some of New lies below the highest octet seen or acknowledged: it came out of order
-	Hole int64 // octets newly skipped, from the highest seen or acknowledged to the range's start
+	New   int64 // octets not seen before
+	Old   int64 // octets seen before: retransmitted or overlapping
+	Late  bool  // some of New lies below the highest octet seen or acknowledged: it came out of order
+	Since int64 // the stamp of the lowest hole it filled, see Assembler.Stamp; 0 if it filled none, or that has none
+	Hole  int64 // octets newly skipped, from the highest seen or acknowledged to the range's start
 }
 
 // Assembler is the set of octets seen of one direction. The zero value holds
@@ -99,7 +100,7 @@ func (a *Assembler) addOutOfOrder(r Range, limit int) Added {
 	if r.Start < r.End { // the part in [low, max): in holes or seen
 		var filled int64
 		if a.gaps != nil {
-			filled = a.gaps.fill(r)
+			filled, added.Since = a.gaps.fill(r)
 		}
 		added.New += filled
 		added.Old = r.Len() - filled
@@ -110,6 +111,17 @@ func (a *Assembler) addOutOfOrder(r Range, limit int) Added {
 		a.release()
 	}
 	return added
+}
+
+// Stamp gives the highest hole a number to be known by, say when it was first seen, unless it has one. It is for a
+// caller to whom Add has just told of a Hole.
+func (a *Assembler) Stamp(stamp int64) {
+	if a.gaps == nil || len(a.gaps.list) == 0 {
+		return
+	}
+	if h := &a.gaps.list[len(a.gaps.list)-1]; h.stamp == 0 {
+		h.stamp = stamp
+	}
 }
 
 // Ack says that the receiver acknowledged every octet below pos, and returns

@@ -8,7 +8,7 @@ import (
 // gaps are the holes of a stream: sorted, apart from each other, none empty.
 // Those that end at or below acked are settled: the receiver has the octets.
 type gaps struct {
-	list      []Range
+	list      []hole
 	begin     int64 // holes below it were before the capture and are never missing
 	acked     int64 // highest acknowledgement since the first hole; begin <= acked
 	missing   int64 // octets of [begin, acked) never seen, holes forgotten included
@@ -16,27 +16,36 @@ type gaps struct {
 	dropped   int   // holes given up before they were settled
 }
 
+// hole is a Range, and the stamp it was given.
+type hole struct {
+	Range
+	stamp int64
+}
+
 // push adds a hole above all others.
-func (g *gaps) push(h Range) {
-	if n := len(g.list); n > 0 && g.list[n-1].End == h.Start {
-		g.list[n-1].End = h.End
+func (g *gaps) push(r Range) {
+	if n := len(g.list); n > 0 && g.list[n-1].End == r.Start {
+		g.list[n-1].End = r.End
 		return
 	}
-	g.list = append(g.list, h)
+	g.list = append(g.list, hole{Range: r})
 }
 
 // unshift adds a hole below all others.
-func (g *gaps) unshift(h Range) { g.list = slices.Insert(g.list, 0, h) }
+func (g *gaps) unshift(r Range) { g.list = slices.Insert(g.list, 0, hole{Range: r}) }
 
-// fill takes the octets of r out of the holes and returns how many those were.
-func (g *gaps) fill(r Range) (filled int64) {
+// fill takes the octets of r out of the holes and returns how many those were, and the stamp of the lowest of them.
+func (g *gaps) fill(r Range) (filled, stamp int64) {
 	i := sort.Search(len(g.list), func(i int) bool { return g.list[i].End > r.Start })
 	for i < len(g.list) && g.list[i].Start < r.End {
 		h := g.list[i]
 		cut := Range{max(h.Start, r.Start), min(h.End, r.End)}
+		if filled == 0 {
+			stamp = h.stamp
+		}
 		filled += cut.Len()
 		g.missing -= overlap(cut, Range{g.begin, g.acked})
-		left, right := Range{h.Start, cut.Start}, Range{cut.End, h.End}
+		left, right := hole{Range{h.Start, cut.Start}, h.stamp}, hole{Range{cut.End, h.End}, h.stamp}
 		switch {
 		case left.Len() > 0 && right.Len() > 0:
 			g.list[i] = left
@@ -52,7 +61,7 @@ func (g *gaps) fill(r Range) (filled int64) {
 			g.list = slices.Delete(g.list, i, i+1)
 		}
 	}
-	return filled
+	return filled, stamp
 }
 
 // settle raises the acknowledgement to pos and returns the octets thereby missing.
@@ -62,7 +71,7 @@ func (g *gaps) settle(pos int64) (unseen int64) {
 	}
 	newly := Range{g.acked, pos}
 	for _, h := range g.list {
-		unseen += overlap(h, newly)
+		unseen += overlap(h.Range, newly)
 	}
 	g.missing += unseen
 	g.acked = pos
@@ -80,7 +89,7 @@ func (g *gaps) settled() int {
 // firstOpen returns the lowest hole that is not settled.
 func (g *gaps) firstOpen() (h Range, ok bool) {
 	if i := g.settled(); i < len(g.list) {
-		return g.list[i], true
+		return g.list[i].Range, true
 	}
 	return Range{}, false
 }

@@ -51,6 +51,7 @@ func (c *connection) advanceUna(t *Tracker, s *segment.Segment, r *reading, x, y
 	if r.ack == y.sndNxt && y.newDataAt.Seen() && y.finEnd == 0 {
 		x.answered(s.Time - y.newDataAt.At)
 	}
+	y.judgeResent(s, r, x)
 	x.ackedBefore = x.rcvNxt
 	y.sndUna = r.ack
 	y.oldestSent, y.oldestAt, y.oldestGap = 1, s.Time, 0

@@ -12,7 +12,7 @@ import (
 // what does it reset, what does it acknowledge, carry and close.
 func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
 	x, y := &c.ends[s.Dir], &c.ends[s.Dir.Reverse()]
-	last, heard := x.stats.Last.At, c.last.At
+	last, heard := x.stats.Last.At, c.last
 	c.last, c.lastFile = markOf(s), s.File
 	if !x.stats.First.Seen() {
 		x.stats.First, x.stats.TTL, x.stats.Path = c.last, s.TTL, s.Path
@@ -20,7 +20,7 @@ func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
 	x.stats.Last = c.last
 	x.path = s.Path
 	y.probes = 0
-	if t.journal.seenBefore(&c.thread, s, last, heard) {
+	if t.journal.seenBefore(&c.thread, s, last, heard.At) {
 		x.stats.DuplicatePackets++
 		t.sum.Duplicates++
 		return NoteDuplicate
@@ -71,13 +71,14 @@ func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
 		r := classify(s, x, y)
 		return c.onRst(t, s, &r, x, y)
 	}
-	return t.ordinary(c, s, x, y)
+	return t.ordinary(c, s, x, y, heard)
 }
 
-// ordinary takes a segment without SYN and RST.
-func (t *Tracker) ordinary(c *connection, s *segment.Segment, x, y *endpoint) Note {
+// ordinary takes a segment without SYN and RST. heard is the one before of its connection.
+func (t *Tracker) ordinary(c *connection, s *segment.Segment, x, y *endpoint, heard Mark) Note {
 	y.believe(s, t.cfg.MaxRanges)
 	r := classify(s, x, y)
+	c.afterSilence(t, s, &r, x, y, heard)
 	if note, ok := c.acceptable(t, s, &r, x, y); !ok {
 		return note
 	}
@@ -87,6 +88,9 @@ func (t *Tracker) ordinary(c *connection, s *segment.Segment, x, y *endpoint) No
 		return NoteIgnored
 	}
 	c.goesOn(t, &r, s, x)
+	if isDSACK(s) {
+		y.receivedTwice(s)
+	}
 	note := c.carry(t, s, &r, x, y)
 	if s.Flags.Has(segment.ACK) {
 		if !c.openingOver {
@@ -299,6 +303,9 @@ func (c *connection) carry(t *Tracker, s *segment.Segment, r *reading, x, y *end
 		return 0
 	}
 	x.stats.PayloadBytes += uint64(s.PayloadLen)
+	if s.IPLen > ordinaryMTU && y.stats.HasMSS && s.PayloadLen > uint32(y.stats.MSS) {
+		x.stats.Largest = max(x.stats.Largest, sizeOf(s.PayloadLen))
+	}
 	if x.finEnd != 0 && r.data.End > x.finEnd-1 {
 		return c.beyondFin(t, s, r, x)
 	}
@@ -311,9 +318,13 @@ func (c *connection) carry(t *Tracker, s *segment.Segment, r *reading, x, y *end
 		x.newDataAt = r.mark
 	}
 	var note Note
+	if added.Hole > 0 {
+		x.stream.Stamp(s.Time)
+	}
 	if added.Late {
 		x.stats.OutOfOrderPackets++
 		note |= NoteOutOfOrder
+		c.filled(r, added, x)
 	}
 	if added.Old > 0 {
 		note |= c.resent(t, s, r, added, x)
@@ -341,6 +352,7 @@ func (c *connection) resent(t *Tracker, s *segment.Segment, r *reading, added re
 		x.oldestAt = s.Time
 	}
 	c.note(t, s.Dir, Fact{Kind: FactRetransmission, Mark: r.mark, Bytes: added.Old, Gap: gap})
+	c.resentData(s, r, added, x, &c.ends[s.Dir.Reverse()])
 	if !r.stale { // R5: an ACK of the FIN did not arrive if what lies below it is still being sent
 		x.refuteFinAck(r.mark, c.roundTrip())
 	}

@@ -57,7 +57,8 @@ type endpoint struct {
 	lastAt      int64 // when it last sent anything
 	refused     Mark  // its last segment that the peer had to refuse (SYN, RST or ACK out of place)
 
-	stats Endpoint
+	stats  Endpoint
+	resent resent
 
 	aheadAt   Mark // the segment with ahead
 	badFin    Mark // a FIN in doubt, like the octets of doubtful

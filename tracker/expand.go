@@ -123,7 +123,8 @@ func (p *plainConn) fillEnd(to *endpoint, e, peer *plainEnd) {
 	to.path = s.Path
 	s.ISNKnown, s.ISN = true, e.isn
 	s.HasMSS, s.MSS = e.bits&hasMSS != 0, e.mss
-	s.HasWindowScale, s.WindowScale = e.bits&hasWindowScale != 0, e.shift
+	s.HasWindowScale, s.WindowScale = e.bits&hasWindowScale != 0, e.shift()
+	s.Largest = e.size()
 	s.SACKPermitted, s.Timestamps = e.bits&sackPermitted != 0, e.bits&timestamps != 0
 	s.ECN, s.MPTCP, s.FastOpen = e.bits&ecn != 0, e.bits&mptcp != 0, e.bits&fastOpen != 0
 }

@@ -42,6 +42,8 @@ const (
 	FactICMPError                               // an ICMP error quotes a segment of Role; see ICMP; Bytes = length of the quoted packet, Cause = the SYN or SYN-ACK, if it is one
 	FactOptionMalformed                         // an option of impossible length
 	FactUrgent                                  // first urgent data; Bytes = the urgent pointer
+	FactClockJump                               // the capture's clock went on (or back) by Gap since Cause, the sender's by Bytes ticks (RFC 7323)
+	FactSkipped                                 // first segment after a silence: it skips, or acknowledges, Bytes octets never captured; Cause = the one before
 	numFactKinds            = iota + 1
 )
 
@@ -80,6 +82,8 @@ var factNames = [numFactKinds]string{
 	FactICMPError:           "ICMP error",
 	FactOptionMalformed:     "option malformed",
 	FactUrgent:              "urgent data",
+	FactClockJump:           "clock jump",
+	FactSkipped:             "skipped",
 }
 
 func (k FactKind) String() string { return factNames[k] }

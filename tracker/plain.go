@@ -72,7 +72,8 @@ type plainEnd struct {
 	lowAt       [numMoments]uint32
 	highAt      [numMoments]int16
 	mss         uint16
-	shift, ttl  uint8
+	scaleSize   uint8 // see shift and size
+	ttl         uint8
 	cut         uint8 // segments whose options were cut
 	bits        endBits
 }
@@ -102,6 +103,23 @@ const (
 	mptcp
 	fastOpen
 )
+
+// size and setSize are of the largest segment, see Endpoint.Largest.
+func (e *plainEnd) size() SegmentSize { return SegmentSize(e.scaleSize >> 6) }
+
+func (e *plainEnd) setSize(s SegmentSize) { e.scaleSize = e.shift() | uint8(s)<<6 }
+
+// shift is the window scale as it was sent. One that no plainEnd can keep, which no host sends, needs the full form.
+func (e *plainEnd) shift() uint8 { return e.scaleSize & mostShift }
+
+const mostShift = 1<<6 - 1
+
+// oversize notes a segment larger than the path takes.
+func (e *plainEnd) oversize(s *segment.Segment, peer *plainEnd) {
+	if peer.bits&hasMSS != 0 && s.PayloadLen > uint32(peer.mss) {
+		e.setSize(max(e.size(), sizeOf(s.PayloadLen)))
+	}
+}
 
 func (p *plainConn) opener() segment.Direction { return segment.Direction(p.bits & openerIsB) }
 
@@ -153,7 +171,7 @@ func (t *Tracker) answer(r ref, s *segment.Segment, hash uint64) bool {
 	if s.Flags&(segment.SYN|segment.ACK|segment.RST|segment.FIN) != segment.SYN|segment.ACK || s.Dir == e.bits.dir() ||
 		uint32(s.Ack) != e.seq+1 || s.PayloadLen != 0 || s.Checksum == segment.ChecksumBad || e.bits.checksum() == segment.ChecksumBad ||
 		passed < 0 || passed > min(math.MaxUint32, t.cfg.Attempt.Nanoseconds()) || between > math.MaxUint32 ||
-		s.File > math.MaxUint16 || s.Path != uint32(e.path) || s.Fragments > 0 || s.Options.Has&notPlain != 0 || s.Flags&segment.URG != 0 ||
+		s.Options.WindowScale > mostShift || s.File > math.MaxUint16 || s.Path != uint32(e.path) || s.Fragments > 0 || s.Options.Has&notPlain != 0 || s.Flags&segment.URG != 0 ||
 		t.half.last != 0 && s.Time < t.plains.at(t.half.last-1).heardAt() { // those that wait stand in order
 		return false
 	}
@@ -192,7 +210,7 @@ func (e *plainEnd) open(s *segment.Segment) {
 	o := &s.Options
 	*e = plainEnd{
 		isn: uint32(s.Seq), nxtLow: 1, window: s.Window, maxWnd: uint32(s.Window), tsVal: o.TSVal, packets: 1, headers: s.IPLen,
-		mss: o.MSS, shift: o.WindowScale, ttl: s.TTL,
+		mss: o.MSS, scaleSize: o.WindowScale, ttl: s.TTL,
 	}
 	for _, b := range [...]struct {
 		option segment.OptionSet
@@ -223,7 +241,7 @@ func (e *plainEnd) open(s *segment.Segment) {
 // scale is endpoint.scale for a segment behind the handshake.
 func (e *plainEnd) scale(window uint16, peer *plainEnd) uint32 {
 	if e.bits&peer.bits&hasWindowScale != 0 {
-		return uint32(window) << min(e.shift, 14)
+		return uint32(window) << min(e.shift(), 14)
 	}
 	return uint32(window)
 }
@@ -239,6 +257,7 @@ func (t *Tracker) take(p *plainConn, place uint32, s *segment.Segment) bool {
 	now, ok := p.later(s)
 	acks := uint32(s.Ack) - (y.isn + y.nxtLow - y.unacked) // how much it acknowledges newly
 	hasTS := s.Options.Has&segment.OptTimestamps != 0
+	last := p.firstAt.time() + x.at(atLast).time()
 	switch {
 	case s.Flags&(segment.SYN|segment.FIN|segment.RST|segment.ACK|segment.URG) != segment.ACK, // handshake, close, reset, urgent data
 		uint32(s.Seq) != x.isn+nxt, // sent before, out of order, a probe
@@ -246,6 +265,8 @@ func (t *Tracker) take(p *plainConn, place uint32, s *segment.Segment) bool {
 		s.Window == 0,              // closes the window
 		s.Checksum == segment.ChecksumBad,
 		hasTS && x.bits&sentTimestamp != 0 && int32(s.Options.TSVal-x.tsVal) < 0, // stale
+		isClockJump(s.Time - last),
+		p.standsIn() && isDSACK(s), // a plain one sent nothing twice
 		!ok, s.File > math.MaxUint16, s.Path != uint32(p.path), s.Fragments > 0, s.Options.Has&segment.OptMalformed != 0,
 		s.PayloadLen > mostUnacked-min(x.unacked, mostUnacked), s.IPLen < s.PayloadLen,
 		x.packets == math.MaxUint32, x.headers > math.MaxUint32-(s.IPLen-s.PayloadLen), x.nxtHigh == math.MaxUint16,
@@ -261,7 +282,7 @@ func (t *Tracker) take(p *plainConn, place uint32, s *segment.Segment) bool {
 	}
 
 	th := p.thread()
-	last, heardAt := p.firstAt.time()+x.at(atLast).time(), p.firstAt.time()+max(x.at(atLast).time(), y.at(atLast).time())
+	heardAt := p.firstAt.time() + max(x.at(atLast).time(), y.at(atLast).time())
 	if s.PayloadLen == 0 && acks == 0 { // else it is the first of its kind
 		if t.journal.seenBefore(&th, s, last, heardAt) {
 			return false
@@ -282,6 +303,9 @@ func (t *Tracker) take(p *plainConn, place uint32, s *segment.Segment) bool {
 		x.good++
 	}
 	if s.PayloadLen > 0 {
+		if s.IPLen > ordinaryMTU {
+			x.oversize(s, y)
+		}
 		x.advance(s.PayloadLen)
 		x.unacked += s.PayloadLen
 		x.set(atData, now)

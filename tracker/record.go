@@ -224,6 +224,9 @@ type Endpoint struct {
 	Fragments            uint64 // and how many those were
 	FragmentedAt         Mark   // the first of these segments
 
+	Lost    Losses
+	Largest SegmentSize // of its segments, if one was larger than the peer can take from the wire
+
 	TimeWait         TimeWaitRecord
 	FinAcked         bool // its FIN was acknowledged
 	FinSent          Mark // its first FIN

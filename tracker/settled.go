@@ -164,7 +164,8 @@ func (p *plainConn) packEnd(to *plainEnd, e, peer *endpoint) {
 	}
 	to.tsVal, to.turnaround = e.tsLast, uint32(e.turnaround)
 	to.packets, to.headers, to.good, to.cut = uint32(s.Packets), uint32(s.Bytes-s.PayloadBytes), uint32(s.ChecksumGood), uint8(s.TruncatedPackets)
-	to.mss, to.shift, to.ttl = s.MSS, s.WindowScale, s.TTL
+	to.mss, to.scaleSize, to.ttl = s.MSS, s.WindowScale&mostShift, s.TTL
+	to.setSize(s.Largest)
 	to.set(atLast, p.from(s.Last))
 	to.set(atAck, p.from(e.rcvNxtAt))
 	if e.newDataAt.Seen() {

@@ -48,7 +48,7 @@ func (e *endpoint) atEase(peer *endpoint) bool {
 	return e.stream.Whole() && e.stream.Max() == e.sndNxt && e.acked && e.rcvNxt == peer.sndUna && e.ahead == 0 &&
 		!e.closedAt.Seen() && e.doubtful == nil && !e.hasJump && !e.refused.Seen() && e.probes == 0 &&
 		s.Syn > 0 && e.newDataAt.Seen() == (e.sndNxt != 1) && e.sndNxt >= 1 && e.sndNxt < 1<<47 && e.sndNxt-e.sndUna < mostUnacked &&
-		e.sndUna <= e.sndNxt && e.maxWnd <= math.MaxUint32 && e.turnaround <= math.MaxUint32 && s.Packets > 1
+		e.resent.packets == 0 && e.fresh == s.Last && e.sndUna <= e.sndNxt && e.maxWnd <= math.MaxUint32 && e.turnaround <= math.MaxUint32 && s.Packets > 1
 }
 
 // standInFor takes what ordinary segments change, and counts from zero what they add to. It is false if that
@@ -57,13 +57,17 @@ func (p *plainConn) standInFor(to *plainEnd, e *endpoint) bool {
 	to.isn = uint32(e.base)
 	to.nxtLow, to.nxtHigh = uint32(e.sndNxt), uint16(e.sndNxt>>32)
 	to.unacked, to.maxWnd, to.turnaround = uint32(e.sndNxt-e.sndUna), uint32(e.maxWnd), uint32(e.turnaround)
-	to.tsVal = e.tsLast
+	to.tsVal, to.mss = e.tsLast, e.stats.MSS
+	to.setSize(e.stats.Largest)
 	if e.tsSeen {
 		to.bits |= sentTimestamp
 	}
 	if e.stats.HasWindowScale {
 		to.bits |= hasWindowScale
-		to.shift = e.stats.WindowScale
+		to.scaleSize = min(e.stats.WindowScale, mostShift) // beyond 14 all are alike
+	}
+	if e.stats.HasMSS {
+		to.bits |= hasMSS
 	}
 	to.set(atLast, p.from(e.stats.Last))
 	if e.newDataAt.Seen() {
@@ -120,6 +124,7 @@ func (e *endpoint) tell(p *plainConn, from, peer *plainEnd) (acked bool) {
 	s.StreamBytes += uint64(data)
 	s.ChecksumGood += uint64(from.good)
 	s.TruncatedPackets += uint64(from.cut)
+	s.Largest = from.size()
 	if data > 0 {
 		e.newDataAt, e.dataEnd = p.mark(from.at(atData)), e.sndNxt
 	}

@@ -28,6 +28,8 @@ type storyEnd struct {
 	urgent                         bool
 	filler                         Mark
 	factsOfKind                    [numFactKinds]uint8
+	lost                           Losses
+	resent                         resent
 }
 
 // hasStory reports whether c has more to tell than settledConn has room for.
@@ -85,6 +87,7 @@ func (s *storyEnd) tell(e *endpoint) {
 		lastAt: e.lastAt, fresh: e.fresh, aheadAt: e.aheadAt, refused: e.refused, probeGap: e.probeGap, seenTo: e.seenTo, sndRst: *e.at(SndRst), rcvRst: *e.at(RcvRst),
 		ownReset: e.ownReset, resetFact: e.resetFact, resetAt: e.resetAt, resetTop: e.resetTop, resetBy: e.resetBy,
 		urgent: e.urgent, aborted: e.aborted, finDenied: e.finDenied, halfClosed: e.halfClosed, filler: e.filler, factsOfKind: e.factsOfKind,
+		lost: e.stats.Lost, resent: e.resent,
 	}
 }
 
@@ -101,4 +104,5 @@ func (s *storyEnd) recall(e *endpoint) {
 	e.ownReset, e.resetFact, e.resetAt, e.resetTop, e.resetBy = s.ownReset, s.resetFact, s.resetAt, s.resetTop, s.resetBy
 	e.urgent = s.urgent
 	e.aborted, e.finDenied, e.halfClosed, e.filler, e.factsOfKind = s.aborted, s.finDenied, s.halfClosed, s.filler, s.factsOfKind
+	e.stats.Lost, e.resent = s.lost, s.resent
 }
