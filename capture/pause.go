@@ -12,6 +12,8 @@ type Pause struct {
 	// Packets were met from Since until From, without another Pause.
 	Packets uint64
 	Since   int64
+
+	FromFile, ToFile uint32 // the files of From and To, by Stats.Files
 }
 
 func (p *Pause) length() int64 { return max(p.To-p.From, p.From-p.To) }
@@ -27,20 +29,23 @@ const (
 type pauses struct {
 	longest, back []Pause
 	latest        int64  // time of the packet before
+	file          uint32 // and its file
 	packets       uint64 // those before since
 	since         int64
 }
 
-// between takes two packets that follow each other in the trace, the second as number n+1, if some time lies between them.
-func (p *pauses) between(at int64, n uint64) {
+// between takes the next packet of the trace, of a file, if some time lies between it and the one before. n is how many came before.
+func (p *pauses) between(at int64, n uint64, file uint32) {
 	if n == 0 {
-		p.since, p.latest = at, at
+		p.since, p.latest, p.file = at, at, file
 		return
 	}
+	from := p.file
+	p.file = file
 	if passed := uint64(at - p.latest); passed <= leastPause || -passed <= leastPause {
 		return
 	}
-	one := Pause{From: p.latest, To: at, Packets: n - p.packets, Since: p.since}
+	one := Pause{From: p.latest, To: at, Packets: n - p.packets, Since: p.since, FromFile: from, ToFile: file}
 	if at < p.latest {
 		p.back = keep(p.back, one)
 	} else {

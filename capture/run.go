@@ -103,7 +103,7 @@ func (s *Source) tally(in *input, run []record) {
 	if f.Packets > 0 {
 		previous = in.previous
 	}
-	s.pauses.between(run[0].time, st.Packets)
+	s.pauses.between(run[0].time, st.Packets, in.index)
 	var bytes, backwards, cut uint64
 	least := uint32(math.MaxUint32)
 	for i := range run {
@@ -121,7 +121,7 @@ func (s *Source) tally(in *input, run []record) {
 			}
 			if i > 0 {
 				s.pauses.latest = previous
-				s.pauses.between(rec.time, st.Packets+uint64(i))
+				s.pauses.between(rec.time, st.Packets+uint64(i), in.index)
 			}
 		}
 		previous = rec.time

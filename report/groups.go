@@ -29,6 +29,7 @@ type group struct {
 	cause
 	severity   anomaly.Severity
 	confidence anomaly.Confidence // the best of the group
+	limited    bool               // it is that of the whole capture: anomaly.Limit
 	count      uint64
 	clients    []segment.IP // the first maxGroupClients + 1
 	sample     sample

@@ -179,6 +179,12 @@ func appendQuality(o *object, t *Trace, n *totals) {
 	in := begin(o.b)
 	in.word("grade", grade.String())
 	in.str("summary", sentence)
+	if t.Limit.Teardown > anomaly.High {
+		in.word("teardown_confidence_at_most", t.Limit.Teardown.String())
+	}
+	if t.Limit.Other > anomaly.High {
+		in.word("confidence_at_most", t.Limit.Other.String())
+	}
 	in.uint("stream_bytes", n.streamBytes)
 	in.uint("missing_bytes", n.missing)
 	in.uint("duplicate_packets", t.Summary.Duplicates)

@@ -308,6 +308,13 @@ func (e *encoder) endpoint(b []byte, n *tracker.Endpoint) []byte {
 	b = appendMember(b, `,"checksum_bad":`, n.ChecksumBad)
 	b = appendMember(b, `,"truncated_packets":`, n.TruncatedPackets)
 	b = appendMember(b, `,"fragmented_packets":`, n.FragmentedPackets)
+	if n.Lost.Any() {
+		b = appendMember(b, `,"lost_behind_tap_packets":`, n.Lost.Behind.Packets)
+		b = appendMember(b, `,"lost_behind_tap_bytes":`, n.Lost.Behind.Bytes)
+		b = appendMember(b, `,"lost_before_tap_packets":`, n.Lost.Before.Packets)
+		b = appendMember(b, `,"lost_before_tap_bytes":`, n.Lost.Before.Bytes)
+	}
+	b = appendMember(b, `,"spurious_retransmissions":`, n.Lost.Spurious.Packets)
 	if n.Fin > 0 {
 		b = e.moment(b, `,"fin_at":"`, n.FinSent)
 		b = appendBool(append(b, `,"fin_acked":`...), n.FinAcked)

@@ -23,6 +23,8 @@ type LadderInput struct {
 	Record *Record
 	Rows   []LadderRow
 	Paths  *segment.Paths // of the segments; nil: they are not told
+	// Quality is the sentence about the capture; "" if it is good and does not touch this connection.
+	Quality string
 }
 
 // LadderOptions says how a ladder looks.
@@ -39,7 +41,7 @@ func Ladder(w io.Writer, in LadderInput, o LadderOptions) error {
 	if o.Width <= 0 {
 		o.Width = 80
 	}
-	l := &ladder{w: bufio.NewWriter(w), style: style{o.Color}, width: max(o.Width, minWidth), record: in.Record, paths: in.Paths}
+	l := &ladder{w: bufio.NewWriter(w), style: style{o.Color}, width: max(o.Width, minWidth), record: in.Record, paths: in.Paths, quality: in.Quality}
 	items := fold(in, o.All)
 	l.header()
 	l.measure(items)
@@ -55,11 +57,12 @@ func Ladder(w io.Writer, in LadderInput, o LadderOptions) error {
 
 // ladder holds the widths of the columns while it is drawn.
 type ladder struct {
-	w      *bufio.Writer
-	style  style
-	width  int
-	record *Record
-	paths  *segment.Paths
+	w       *bufio.Writer
+	style   style
+	width   int
+	record  *Record
+	paths   *segment.Paths
+	quality string
 
 	time, packet, state, arrow int // widths
 	note                       int // width of the column of notes; 0 = notes stand below
@@ -116,6 +119,9 @@ func (l *ladder) header() {
 		about[i] = together(about[i])
 	}
 	l.prose(strings.Join(about, " · "))
+	if l.quality != "" {
+		l.prose("capture " + l.quality)
+	}
 	l.line("")
 }
 

@@ -30,6 +30,34 @@ const (
 	poorLoss = 0.02
 )
 
+// Quality grades a capture of which only some connections are shown. It is for one goroutine.
+type Quality struct{ totals totals }
+
+// Add counts a connection.
+func (q *Quality) Add(r *Record) { q.totals.add(r) }
+
+// Sentence tells the grade and why, as at the head of every report.
+func (q *Quality) Sentence(t *Trace) (Grade, string) { return judgeQuality(t, &q.totals) }
+
+// maxQuality is how many characters the sentence has at most: two lines of 80 columns behind the label.
+const maxQuality = 2*(80-labelWidth) - len("poor: ")
+
+// shorten leaves out the last of the parts that do not fit.
+func shorten(parts []string) string {
+	s := parts[0]
+	for i, p := range parts[1:] {
+		left := fmt.Sprintf(" (%d more)", len(parts)-1-i)
+		if last := i == len(parts)-2; last {
+			left = ""
+		}
+		if cells(s)+len(", ")+cells(p)+len(left) > maxQuality {
+			return s + fmt.Sprintf(" (%d more)", len(parts)-1-i)
+		}
+		s += ", " + p
+	}
+	return s
+}
+
 // judgeQuality grades the capture and says why in one sentence, the worst first.
 func judgeQuality(t *Trace, n *totals) (Grade, string) {
 	grade := Good
@@ -62,6 +90,12 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 	case n.streamBytes > 0:
 		fine = append(fine, "every acknowledged byte was captured")
 	}
+	if gaps := found(t, anomaly.MidFileGap); gaps > 0 {
+		worse(Poor, "the capture paused %s", times(gaps))
+	}
+	if steps := found(t, anomaly.ClockStep); steps > 0 {
+		worse(Poor, "its clock jumped %s", times(steps))
+	}
 	for i := range t.Files {
 		if f := &t.Files[i]; f.Damaged {
 			worse(Fair, "%s is damaged or cut short", fileName(f))
@@ -84,6 +118,12 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 	if t.Summary.Evicted > 0 {
 		worse(Fair, "limits of memory reached")
 	}
+	if found(t, anomaly.OffloadSuperframes) > 0 {
+		fine = append(fine, "segments of several packets in one (TSO or GRO)")
+	}
+	if found(t, anomaly.VLANSplit) > 0 {
+		fine = append(fine, "directions on different VLANs")
+	}
 	if c := t.Summary.Duplicates; c > 0 {
 		fine = append(fine, counted(c, "packet")+" captured twice (counted once)")
 	}
@@ -96,7 +136,14 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 	if len(parts) == 0 {
 		parts = []string{"no sign of loss, but no data to judge by"}
 	}
-	return grade, strings.ReplaceAll(strings.Join(parts, ", "), nbsp, " ")
+	return grade, strings.ReplaceAll(shorten(parts), nbsp, " ")
+}
+
+func times(n uint64) string {
+	if n == 1 {
+		return "once"
+	}
+	return counted(n, "time")
 }
 
 // found counts the findings of a kind over the whole trace.

@@ -64,6 +64,7 @@ type Trace struct {
 	PathsDropped uint64
 	Summary      tracker.Summary
 	Findings     []anomaly.Finding // those of the whole trace
+	Limit        anomaly.Limit     // how sure a finding can be in this trace
 	Filter       string            // the BPF expression in force, "" without
 	Interrupted  bool              // the user stopped before the end of the input
 }

@@ -82,6 +82,9 @@ func (s *screen) findings(t *Trace, list []group, idDigits int) {
 			more++
 			continue
 		}
+		if c := t.Limit.On(g.kind, g.confidence); c > g.confidence {
+			g.confidence, g.limited = c, true
+		}
 		s.group(g, digits, idDigits, t.Files, !said[g.kind])
 		said[g.kind] = true
 		wrote = true
@@ -176,6 +179,9 @@ func (g *group) where() []string {
 		parts = append(parts, fmt.Sprintf("from more than %d clients", maxGroupClients))
 	case n > 1:
 		parts = append(parts, fmt.Sprintf("from %d clients", n))
+	}
+	if g.limited {
+		parts = append(parts, g.confidence.String()+" confidence")
 	}
 	return parts
 }

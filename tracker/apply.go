@@ -284,6 +284,7 @@ func (c *connection) carrySyn(t *Tracker, s *segment.Segment, x *endpoint) {
 	x.stats.PayloadBytes += uint64(s.PayloadLen)
 	x.stats.StreamBytes += uint64(added.New)
 	x.sndNxt = max(x.sndNxt, 1+int64(s.PayloadLen))
+	x.resent.withSyn = max(x.resent.withSyn, 1+int64(s.PayloadLen))
 	c.dataCount = min(2, c.dataCount+1)
 }
 

@@ -28,6 +28,16 @@ type Losses struct {
 // Any reports whether anything was lost.
 func (l *Losses) Any() bool { return l.Behind.Packets|l.Before.Packets != 0 }
 
+// Add adds what another end lost.
+func (l *Losses) Add(o *Losses) {
+	l.Behind.add(o.Behind.Packets, o.Behind.Bytes)
+	l.Before.add(o.Before.Packets, o.Before.Bytes)
+	l.Spurious.add(o.Spurious.Packets, o.Spurious.Bytes)
+	if !l.First.Seen() || o.First.Seen() && o.First.Packet < l.First.Packet {
+		l.First = o.First
+	}
+}
+
 // SegmentSize says how far a segment was larger than its receiver's MSS lets the path carry.
 type SegmentSize uint8
 
@@ -60,11 +70,21 @@ type resent struct {
 	low, high      int64
 	packets, bytes uint64
 	first          Mark
+	lastAt         int64
 	tsVal          uint32 // of the first, if dated
 	dated          bool
 
 	lostLow, lostHigh int64
+	withSyn           int64 // end of the octets that its SYN carried
 }
+
+// clear forgets what was sent again; what was lost of it lies between low and high.
+func (p *resent) clear(low, high int64) {
+	*p = resent{lostLow: low, lostHigh: high, withSyn: p.withSyn}
+}
+
+// leastProbe is the shortest timer in use for data: Linux's tail loss probe on the fastest path (RFC 8985 7.2).
+const leastProbe = int64(2 * time.Millisecond)
 
 // reorderedWithin is how late a segment may be, at least, without having been sent again.
 const reorderedWithin = int64(3 * time.Millisecond)
@@ -84,16 +104,22 @@ func (c *connection) filled(r *reading, added reassembly.Added, x *endpoint) {
 
 // resentData takes octets of x that passed the tap before. Whether they had been lost, the next acknowledgement tells.
 func (c *connection) resentData(s *segment.Segment, r *reading, added reassembly.Added, x, y *endpoint) {
+	p := &x.resent
 	switch {
 	case r.stale, y.closedAt.Seen(): // the network's copy; a probe of the closed window
 		return
 	case r.data.End <= x.sndUna:
 		x.stats.Lost.Spurious.add(1, uint64(added.Old))
 		return
-	case added.New == 0 && r.data.End == x.sndNxt && s.Time-x.newDataAt.At < min(c.roundTrip(), minResend):
-		return // no timer is so short, and nothing behind it can have told of a loss
+	case r.data.Start < p.withSyn: // it may have come and not been taken (RFC 7413 4.2.2)
+		return
+	case added.Late: // sent again for what was lost before the tap
+		return
+	case y.stats.Last.Packet < x.newDataAt.Packet && s.Time-x.newDataAt.At < min(max(c.roundTrip(), leastProbe), minResend):
+		return // no timer is so short, and its sender has heard of no loss: a capture before and behind a card's segmentation
+	case !(x.stats.SACKPermitted && y.stats.SACKPermitted) && r.data.Start > x.sndUna:
+		return // without selective acknowledgements what lies behind a loss is sent again, too
 	}
-	p := &x.resent
 	if p.packets == 0 {
 		p.low, p.high, p.first = max(r.data.Start, x.sndUna), r.data.End, r.mark
 		p.tsVal, p.dated = s.Options.TSVal, s.Options.Has&segment.OptTimestamps != 0
@@ -101,6 +127,7 @@ func (c *connection) resentData(s *segment.Segment, r *reading, added reassembly
 	p.low, p.high = min(p.low, max(r.data.Start, x.sndUna)), max(p.high, r.data.End)
 	p.packets++
 	p.bytes += uint64(added.Old)
+	p.lastAt = s.Time
 }
 
 // judgeResent judges what y sent again by the acknowledgement of it in s, sent by x: it answers the first copy if it
@@ -115,14 +142,19 @@ func (y *endpoint) judgeResent(s *segment.Segment, r *reading, x *endpoint) {
 	echoed := p.dated && s.Options.Has&segment.OptTimestamps != 0 && seq.Num(s.Options.TSEcr).Less(seq.Num(p.tsVal))
 	if early || echoed {
 		l.Spurious.add(p.packets, p.bytes)
-		*p = resent{lostLow: p.lostLow, lostHigh: p.lostHigh}
+		p.clear(p.lostLow, p.lostHigh)
 		return
 	}
 	if !l.Any() {
 		l.First = p.first
 	}
+	if p.packets > 1 && s.Time-p.lastAt < x.turnaround/2 { // the latest was in vain
+		n := p.bytes / p.packets
+		l.Spurious.add(1, n)
+		p.packets, p.bytes = p.packets-1, p.bytes-n
+	}
 	l.Behind.add(p.packets, p.bytes)
-	*p = resent{lostLow: p.low, lostHigh: p.high}
+	p.clear(p.low, p.high)
 }
 
 // isDSACK reports whether the first block of s says that octets came twice (RFC 2883 4): below what it acknowledges, or inside
@@ -155,7 +187,7 @@ func (y *endpoint) receivedTwice(s *segment.Segment) {
 	l.Spurious.add(1, n)
 	if from != &l.Behind {
 		if p.packets, p.bytes = from.Packets, from.Bytes; p.packets == 0 {
-			*p = resent{lostLow: p.lostLow, lostHigh: p.lostHigh}
+			p.clear(p.lostLow, p.lostHigh)
 		}
 	}
 	if !l.Any() {

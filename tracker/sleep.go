@@ -58,7 +58,6 @@ func (p *plainConn) standInFor(to *plainEnd, e *endpoint) bool {
 	to.nxtLow, to.nxtHigh = uint32(e.sndNxt), uint16(e.sndNxt>>32)
 	to.unacked, to.maxWnd, to.turnaround = uint32(e.sndNxt-e.sndUna), uint32(e.maxWnd), uint32(e.turnaround)
 	to.tsVal, to.mss = e.tsLast, e.stats.MSS
-	to.setSize(e.stats.Largest)
 	if e.tsSeen {
 		to.bits |= sentTimestamp
 	}
@@ -66,6 +65,7 @@ func (p *plainConn) standInFor(to *plainEnd, e *endpoint) bool {
 		to.bits |= hasWindowScale
 		to.scaleSize = min(e.stats.WindowScale, mostShift) // beyond 14 all are alike
 	}
+	to.setSize(e.stats.Largest)
 	if e.stats.HasMSS {
 		to.bits |= hasMSS
 	}

@@ -35,9 +35,9 @@ func analyze(ctx context.Context, std streams, paths []string, flags *analyzeFla
 		return err
 	}
 	all, sum := merge(shares)
-	findings := all.judge.Finish(sum, in.capture())
-	failing := all.failing || flags.failing(findings)
-	if err := w.Close(in.trace(sum, findings)); err != nil {
+	trace := in.trace(sum, all.judge)
+	failing := all.failing || flags.failing(trace.Findings)
+	if err := w.Close(trace); err != nil {
 		return err
 	}
 	if err := out.Commit(); err != nil {

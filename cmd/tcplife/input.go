@@ -164,7 +164,8 @@ func (r *reading) trouble(f *capture.FileStats) error {
 }
 
 // trace is what the report tells of the whole input.
-func (r *reading) trace(sum tracker.Summary, findings []anomaly.Finding) *report.Trace {
+func (r *reading) trace(sum tracker.Summary, judge *anomaly.Judge) *report.Trace {
+	findings := judge.Finish(sum, r.capture())
 	stats := r.src.Stats()
 	t := &report.Trace{
 		Packets:      stats.Packets,
@@ -176,6 +177,7 @@ func (r *reading) trace(sum tracker.Summary, findings []anomaly.Finding) *report
 		PathsDropped: stats.PathsDropped,
 		Summary:      sum,
 		Findings:     findings,
+		Limit:        judge.Limit(),
 		Filter:       r.filter,
 		Interrupted:  r.interrupted,
 	}
@@ -194,7 +196,16 @@ func (r *reading) trace(sum tracker.Summary, findings []anomaly.Finding) *report
 // capture is what the judges of the trace are told.
 func (r *reading) capture() anomaly.Capture {
 	stats := r.src.Stats()
+	var pauses []anomaly.Pause
+	for _, p := range stats.Pauses {
+		one := anomaly.Pause{From: p.From, To: p.To, Packets: p.Packets, Since: p.Since}
+		if p.FromFile != p.ToFile {
+			one.Files = [2]string{r.fileName(p.FromFile), r.fileName(p.ToFile)}
+		}
+		pauses = append(pauses, one)
+	}
 	return anomaly.Capture{
+		Pauses:         pauses,
 		Packets:        stats.Packets,
 		TCP:            stats.TCP,
 		DropsKnown:     stats.DropsKnown,

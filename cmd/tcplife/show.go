@@ -82,7 +82,7 @@ func show(ctx context.Context, std streams, paths []string, flags *showFlags) er
 		return err
 	}
 	defer first.src.Close()
-	evicted, err := first.find(ctx, &flags.input, picks)
+	found, err := first.find(ctx, &flags.input, picks)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,8 @@ func show(ctx context.Context, std streams, paths []string, flags *showFlags) er
 		return err
 	}
 	defer second.src.Close()
-	c := newCollector(records, evicted)
+	found.limit(records)
+	c := newCollector(records, found.evicted)
 	if err := second.collect(&flags.input, c); err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func show(ctx context.Context, std streams, paths []string, flags *showFlags) er
 	if c.omitted > 0 {
 		std.say("only %d segments are drawn; %d more that carry data or acknowledge it are left out", c.kept, c.omitted)
 	}
-	if err := flags.draw(out, records, c, first.src.Paths()); err != nil {
+	if err := flags.draw(out, records, c, found, first.src.Paths()); err != nil {
 		return err
 	}
 	if err := out.Commit(); err != nil {
@@ -130,16 +131,49 @@ func pass(ctx context.Context, std streams, kept *os.File, paths []string, f *in
 	return openReading(ctx, std, stdin, paths, f)
 }
 
-// find is the first pass: it offers every record to picks, and tells whether some left early.
-func (r *reading) find(ctx context.Context, f *inputFlags, picks *selection) (evicted bool, err error) {
+// findings are what the first pass tells of the whole input.
+type findings struct {
+	evicted bool // some records left early
+	grade   report.Grade
+	why     string
+	at      anomaly.Limit
+}
+
+// limit lowers the confidence of what was found to what the capture as a whole supports.
+func (f *findings) limit(records []report.Record) {
+	for i := range records {
+		for j := range records[i].Findings {
+			one := &records[i].Findings[j]
+			one.Confidence = f.at.Of(one)
+		}
+	}
+}
+
+// quality is the sentence about the capture, if there is reason to read it with r.
+func (f *findings) quality(r *report.Record) string {
+	touched := slices.ContainsFunc(r.Findings, func(one anomaly.Finding) bool { return one.Kind.LowersTrust() })
+	if f.grade == report.Good && !touched {
+		return ""
+	}
+	return f.grade.String() + ": " + f.why
+}
+
+// find is the first pass: it offers every record to picks.
+func (r *reading) find(ctx context.Context, f *inputFlags, picks *selection) (*findings, error) {
 	judge := anomaly.New(anomaly.DefaultThresholds())
 	judge.Paths = r.src.Paths()
 	t := tracker.New(f.config(r.src.Paths()))
-	err = r.run(ctx, []pipeline.Part{{Tracker: t, Record: func(dst []byte, c *tracker.Connection) []byte {
-		picks.offer(&report.Record{Connection: c, Findings: judge.Connection(c)})
+	var quality report.Quality
+	err := r.run(ctx, []pipeline.Part{{Tracker: t, Record: func(dst []byte, c *tracker.Connection) []byte {
+		record := report.Record{Connection: c, Findings: judge.Connection(c)}
+		quality.Add(&record)
+		picks.offer(&record)
 		return dst
 	}}}, io.Discard)
-	return t.Summary().Evicted > 0, err
+	out := &findings{evicted: t.Summary().Evicted > 0}
+	out.grade, out.why = quality.Sentence(r.trace(t.Summary(), judge))
+	out.at = judge.Limit()
+	return out, err
 }
 
 // collect is the second pass: it replays the flows in question alone, which makes
@@ -152,7 +186,7 @@ func (r *reading) collect(f *inputFlags, c *collector) error {
 }
 
 // draw writes one ladder after the other.
-func (f *showFlags) draw(out *output, records []report.Record, c *collector, paths *segment.Paths) error {
+func (f *showFlags) draw(out *output, records []report.Record, c *collector, found *findings, paths *segment.Paths) error {
 	opts := report.LadderOptions{Width: width(out.Writer), Color: f.screen.colored(out.Writer), All: f.all}
 	for i := range records {
 		if i > 0 {
@@ -160,7 +194,7 @@ func (f *showFlags) draw(out *output, records []report.Record, c *collector, pat
 				return err
 			}
 		}
-		if err := report.Ladder(out, report.LadderInput{Record: &records[i], Rows: c.rows[i], Paths: paths}, opts); err != nil {
+		if err := report.Ladder(out, report.LadderInput{Record: &records[i], Rows: c.rows[i], Paths: paths, Quality: found.quality(&records[i])}, opts); err != nil {
 			return err
 		}
 	}

@@ -350,7 +350,7 @@ var vanished = &Kind{
 		if client.Fin+server.Fin+client.Rst+server.Rst > 0 || client.Packets == 0 || server.Packets == 0 || client.UnackedBytes+server.UnackedBytes > 0 {
 			return nil
 		}
-		if !client.State.Synchronized() || !server.State.Synchronized() || c.since(c.Last) < c.t.VanishedIdle || c.since(c.Last) > c.t.ClockStep {
+		if !client.State.Synchronized() || !server.State.Synchronized() || c.since(c.Last) < c.t.VanishedIdle || c.since(c.Last) > c.t.TwoCaptures {
 			return nil
 		}
 		return c.one(c.whole(c.Last.At, []tracker.Mark{c.Last}, "idle for %s since %s, all data acknowledged", span(c.since(c.Last)), ref(c.Last)))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/tracker"
 )
 
@@ -18,6 +19,8 @@ type conn struct {
 	closing *tracker.Fact // the RST that ended the connection, nil without one; see ending
 	silent  tracker.Role  // the role nothing was captured of, valid if half; see oneWay
 	half    bool
+	stepped bool           // the capture's clock jumped while it lived: see clockStep
+	paths   *segment.Paths // of segments; nil: not known
 	room
 }
 
@@ -34,6 +37,8 @@ func (c *conn) look(r *tracker.Connection) {
 	if c.has(tracker.FactRst) {
 		c.closing = c.ending()
 	}
+	f, _ := c.clockStep()
+	c.stepped = f != nil
 }
 
 // all yields the facts of one kind in order.

@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/tracker"
 )
 
-var dataKinds = []*Kind{rtoGiveUp, peerVanished, zeroWindowDeath, keepaliveProbes, keepaliveDead, icmpHardError, mtuBlackhole, optionMalformed, urgentUsed}
+var dataKinds = []*Kind{rtoGiveUp, peerVanished, zeroWindowDeath, keepaliveProbes, keepaliveDead, networkLoss, icmpHardError, mtuBlackhole, optionMalformed, urgentUsed}
 
 var rtoGiveUp = &Kind{
 	Slug: "rto-giveup", Family: Data, Severity: Error, Since: "0.1", cause: gaveUp,

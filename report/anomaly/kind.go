@@ -76,6 +76,9 @@ type Kind struct {
 	trace    func(t *trace, s source) []Finding // over the whole trace
 }
 
+// LowersTrust reports whether what the capture has of a connection is not all that its packets said, of which k tells.
+func (k *Kind) LowersTrust() bool { return k.cause == aboutCapture && k != midstream && k != openAtEOF }
+
 // Finding is one kind recognised in one connection, or in the trace as a whole.
 type Finding struct {
 	Kind       *Kind

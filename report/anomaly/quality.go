@@ -13,7 +13,7 @@ import (
 
 var qualityKinds = []*Kind{
 	CaptureLoss, DropsReported, OneWayCapture, DuplicatePackets, ChecksumOffload, checksumBad,
-	SnaplenTruncated, fragmentedTCP, TimeWentBackwards, TableEvicted, midstream, openAtEOF,
+	OffloadSuperframes, SnaplenTruncated, fragmentedTCP, TimeWentBackwards, ClockStep, MidFileGap, VLANSplit, TableEvicted, midstream, openAtEOF,
 }
 
 // CaptureLoss is about packets that passed the tap and are not in the file.
@@ -272,7 +272,7 @@ var TableEvicted = &Kind{
 		}{
 			{s.sum.Evicted, "open connection"},
 			{s.sum.RangesDropped, "byte range"},
-			{t.overflow, "host or service"},
+			{t.overflow, "host, service or moment"},
 			{s.cap.PathsDropped, "path"},
 			{s.cap.Fragments.GivenUp, "datagram in IP fragments"},
 		} {

@@ -66,11 +66,54 @@ func (c *conn) limit(f *Finding) {
 		return
 	}
 	switch {
-	case f.Kind.teardown() && (c.half || c.lostAtEnd()):
+	case f.Kind.teardown() && (c.half || c.stepped || c.lostAtEnd()):
 		f.Confidence = Low
 	case c.inexact(f):
 		f.Confidence = Low
-	case c.Open == tracker.OpenMidstream || c.EndReason == tracker.EndEvicted:
+	case c.Open == tracker.OpenMidstream || c.EndReason == tracker.EndEvicted || c.traits&cutHeaders != 0:
 		f.Confidence = max(f.Confidence, Medium)
 	}
+}
+
+// Limit is how sure any finding of a trace can be, for what its capture is known to have missed. It is known at the
+// end only, when most records have been written: so a record's findings tell what its own segments support, and whoever looks
+// at the whole takes the limit too.
+type Limit struct {
+	Teardown Confidence // of findings about how a connection ended
+	Other    Confidence // of all others that are not about the capture itself
+}
+
+// Limit returns what Finish learnt.
+func (j *Judge) Limit() Limit { return j.limit }
+
+// Of returns the confidence of a finding within the limit.
+func (l Limit) Of(f *Finding) Confidence { return l.On(f.Kind, f.Confidence) }
+
+// On is Of by kind.
+func (l Limit) On(k *Kind, c Confidence) Confidence {
+	switch {
+	case k.cause == aboutCapture:
+		return c
+	case k.teardown():
+		return max(c, l.Teardown)
+	default:
+		return max(c, l.Other)
+	}
+}
+
+// limitOf judges the capture as a whole, by its findings and the octets it missed.
+func limitOf(t *trace, s source, fs []Finding) (l Limit) {
+	all := float64(t.stream + t.missing)
+	for i := range fs {
+		switch fs[i].Kind {
+		case CaptureLoss, DropsReported:
+			l.Teardown, l.Other = max(l.Teardown, Medium), max(l.Other, Medium)
+		case ClockStep, MidFileGap:
+			l.Teardown = max(l.Teardown, Medium)
+		}
+	}
+	if t.missing > 0 && float64(t.missing) >= s.t.PoorShare*all {
+		l.Teardown = Low
+	}
+	return l
 }

@@ -50,9 +50,21 @@ type Thresholds struct {
 	// VanishedIdle is how long an open connection may be idle: a NAT must keep it for
 	// 2 h 4 min (RFC 5382 REQ-5), because keep-alives come every 2 h.
 	VanishedIdle time.Duration
-	// ClockStep is a silence so long that it is a step of the capture's clock, or the gap between
-	// two merged captures.
+	// TwoCaptures is a silence so long that it is the gap between two merged captures.
+	TwoCaptures time.Duration
+	// ClockStep is how far the capture's clock must jump ahead to be called wrong, if the hosts' clocks deny it.
 	ClockStep time.Duration
+	// GapPackets is how many packets must have been due in a time without any to say that the capture paused, and
+	// GapConnections how many connections must miss octets across it, each heard of within GapWithin on both sides.
+	GapPackets     float64
+	GapConnections uint64
+	GapWithin      time.Duration
+	// LossShare is the share of octets lost by the network, of LossPackets segments at least, from which on it is
+	// said of the whole trace: a thousandth halves what a long path carries.
+	LossShare   float64
+	LossPackets uint64
+	// HostsNamed and JumpsNamed bound what one finding about the trace lists.
+	HostsNamed, JumpsNamed int
 	// UnreadWithin is how soon after the peer's data a RST counts as its answer.
 	UnreadWithin time.Duration
 	// UnreadAnswer is the same for a RST that follows an answer not acknowledged yet, where
@@ -64,6 +76,8 @@ type Thresholds struct {
 	// LostShare is the share of acknowledged octets that were never captured from which on
 	// the whole capture is called lossy.
 	LostShare float64
+	// PoorShare is the same for a capture of which nothing about the end of a connection is sure.
+	PoorShare float64
 	// OneWayShare is the share of connections with one direction only from which on the
 	// whole capture is called one-way.
 	OneWayShare float64
@@ -98,12 +112,21 @@ func DefaultThresholds() Thresholds {
 		FinWait2:        30 * time.Second,
 		FinWait2Fin:     2 * time.Second,
 		VanishedIdle:    2*time.Hour + 4*time.Minute,
-		ClockStep:       30 * 24 * time.Hour,
+		TwoCaptures:     30 * 24 * time.Hour,
+		ClockStep:       time.Hour,
+		GapPackets:      100,
+		GapConnections:  5,
+		GapWithin:       10 * time.Second,
+		LossShare:       0.001,
+		LossPackets:     10,
+		HostsNamed:      3,
+		JumpsNamed:      4,
 		UnreadWithin:    time.Second,
 		UnreadAnswer:    100 * time.Millisecond,
 		BurstResets:     3,
 		BurstWithin:     time.Second,
 		LostShare:       0.001,
+		PoorShare:       0.02,
 		OneWayShare:     0.8,
 		OffloadShare:    0.9,
 		OffloadPackets:  5,

@@ -19,7 +19,8 @@ type Capture struct {
 	PathsDropped                uint64 // segments whose path did not fit (segment.Paths)
 	Backwards                   uint64 // frames stamped earlier than one before them
 	Fragments                   Fragments
-	First, Last                 int64 // capture time of the first and last frame, nanoseconds since 1970 UTC
+	Pauses                      []Pause // the longest times without any packet, and steps back of its clock
+	First, Last                 int64   // capture time of the first and last frame, nanoseconds since 1970 UTC
 }
 
 // Fragments is what the reader knows of datagrams that came in IP fragments and gave no segment, although they may have carried one.
@@ -45,11 +46,19 @@ type trace struct {
 	stream, missing uint64 // octets captured, and octets acknowledged but never captured
 	hosts           keyed[segment.IP, checksums]
 	leaks           keyed[service, suspects]
+	lost            [2]tracker.Losses // by the role of the sender
+	payload         [2]uint64         // octets sent, copies included
+	sizes           keyed[segment.IP, sizes]
+	silences        keyed[silence, sights]
+	vlans           keyed[vlanPair, uint64]
 	overflow        uint64 // connections of hosts and services that did not fit
 }
 
 func newTrace() trace {
-	return trace{hosts: newKeyed[segment.IP, checksums](compareIP), leaks: newKeyed[service, suspects](compareServices)}
+	return trace{
+		hosts: newKeyed[segment.IP, checksums](compareIP), leaks: newKeyed[service, suspects](compareServices),
+		sizes: newKeyed[segment.IP, sizes](compareIP), silences: newKeyed[silence, sights](compareSilences), vlans: newKeyed[vlanPair, uint64](compareVLANs),
+	}
 }
 
 // checksums are one host's, over its connections that have a bad one.
@@ -112,6 +121,7 @@ type Judge struct {
 	Paths *segment.Paths
 
 	thresholds Thresholds
+	limit      Limit
 	trace      trace
 	conn       conn
 }
@@ -128,6 +138,7 @@ func New(t Thresholds) *Judge {
 // the next connection is judged: see Finding.Clone.
 func (j *Judge) Connection(r *tracker.Connection) []Finding {
 	c := &j.conn
+	c.paths = j.Paths
 	c.look(r)
 	for half, set := range c.traits.asked() {
 		for ; set != 0; set &= set - 1 {
@@ -149,8 +160,7 @@ func (j *Judge) Connection(r *tracker.Connection) []Finding {
 
 // Finish returns the findings about the trace: the capture's quality first.
 func (j *Judge) Finish(sum tracker.Summary, capture Capture) []Finding {
-	j.trace.trimHosts(j.thresholds.MaxKeys, j.thresholds.MaxKeys)
-	j.trace.trimLeaks(j.thresholds.MaxKeys, j.thresholds.MaxKeys)
+	j.trace.trim(j.thresholds.MaxKeys)
 	var fs []Finding
 	s := source{sum: sum, cap: capture, t: &j.thresholds}
 	for _, k := range catalogue {
@@ -162,6 +172,10 @@ func (j *Judge) Finish(sum tracker.Summary, capture Capture) []Finding {
 			f.Severity = max(f.Severity, k.Severity)
 			fs = append(fs, f)
 		}
+	}
+	j.limit = limitOf(&j.trace, s, fs)
+	for i := range fs {
+		fs[i].Confidence = j.limit.Of(&fs[i])
 	}
 	slices.SortStableFunc(fs, func(a, b Finding) int {
 		return cmp.Or(
@@ -187,6 +201,19 @@ func (j *Judge) Merge(other *Judge) {
 	for key, s := range o.leaks.values {
 		t.leak(key, s.total, j.thresholds.MaxKeys, s.kept...)
 	}
+	for r := range t.lost {
+		t.lost[r].Add(&o.lost[r])
+		t.payload[r] += o.payload[r]
+	}
+	for ip, s := range o.sizes.values {
+		t.size(ip, *s, j.thresholds.MaxKeys)
+	}
+	for k, s := range o.silences.values {
+		t.saw(k, *s, j.thresholds.MaxKeys)
+	}
+	for k, n := range o.vlans.values {
+		t.split(k, *n, j.thresholds.MaxKeys)
+	}
 }
 
 // count adds one connection to the aggregates.
@@ -205,6 +232,19 @@ func (t *trace) count(c *conn, fs []Finding, maxKeys int) {
 		if e.ChecksumBad > 0 {
 			t.host(c.End(r).IP, checksums{1, e.ChecksumBad, e.ChecksumGood, p.ChecksumBad, p.ChecksumGood}, maxKeys)
 		}
+		t.payload[r] += e.PayloadBytes
+		if c.traits&lossy != 0 {
+			t.lost[r].Add(&e.Lost)
+		}
+		if e.Largest != tracker.SegmentFits {
+			t.size(c.End(r).IP, sizes{1, e.Largest, p.MSS}, maxKeys)
+		}
+	}
+	if c.traits&(fact(tracker.FactClockJump)|fact(tracker.FactSkipped)) != 0 {
+		t.pass(c, maxKeys)
+	}
+	if pair, ok := c.vlans(); ok {
+		t.split(pair, 1, maxKeys)
 	}
 	for i := range fs {
 		if fs[i].Kind == CloseWaitSuspect {
@@ -239,6 +279,36 @@ func (t *trace) leak(key service, total, maxKeys int, more ...suspect) {
 	t.trimLeaks(maxKeys, 2*maxKeys)
 }
 
+func (t *trace) size(ip segment.IP, more sizes, maxKeys int) {
+	s := t.sizes.at(ip)
+	if s == nil {
+		t.overflow += more.connections
+		return
+	}
+	s.add(more)
+	t.sizes.trim(maxKeys, 2*maxKeys, func(s *sizes) { t.overflow += s.connections })
+}
+
+func (t *trace) saw(k silence, more sights, maxKeys int) {
+	s := t.silences.at(k)
+	if s == nil {
+		t.overflow += more.connections()
+		return
+	}
+	s.add(more)
+	t.silences.trim(maxKeys, 2*maxKeys, func(s *sights) { t.overflow += s.connections() })
+}
+
+func (t *trace) split(k vlanPair, more uint64, maxKeys int) {
+	n := t.vlans.at(k)
+	if n == nil {
+		t.overflow += more
+		return
+	}
+	*n += more
+	t.vlans.trim(maxKeys, 2*maxKeys, func(n *uint64) { t.overflow += *n })
+}
+
 // trimHosts and trimLeaks give up the last keys of more than slack.
 func (t *trace) trimHosts(maxKeys, slack int) {
 	t.hosts.trim(maxKeys, slack, func(c *checksums) { t.overflow += c.connections })
@@ -246,4 +316,13 @@ func (t *trace) trimHosts(maxKeys, slack int) {
 
 func (t *trace) trimLeaks(maxKeys, slack int) {
 	t.leaks.trim(maxKeys, slack, func(s *suspects) { t.overflow += uint64(s.total) })
+}
+
+// trim gives up what no table has room for.
+func (t *trace) trim(maxKeys int) {
+	t.trimHosts(maxKeys, maxKeys)
+	t.trimLeaks(maxKeys, maxKeys)
+	t.sizes.trim(maxKeys, maxKeys, func(s *sizes) { t.overflow += s.connections })
+	t.silences.trim(maxKeys, maxKeys, func(s *sights) { t.overflow += s.connections() })
+	t.vlans.trim(maxKeys, maxKeys, func(n *uint64) { t.overflow += *n })
 }

@@ -33,6 +33,8 @@ const (
 	cutHeaders                               // options cut by the snapshot length
 	halfCaptured                             // one direction only
 	inFragments                              // segments came in IP fragments
+	lossy                                    // the network lost data of one end
+	pathsDiffer                              // the directions were met by different ways
 )
 
 // The facts must leave the other traits their bits.
@@ -75,6 +77,8 @@ func (c *conn) traitsOf() traits {
 	set(cutHeaders, cl.TruncatedPackets|sv.TruncatedPackets != 0)
 	set(halfCaptured, c.half)
 	set(inFragments, cl.FragmentedPackets|sv.FragmentedPackets != 0)
+	set(lossy, cl.Lost.Any() || sv.Lost.Any())
+	set(pathsDiffer, cl.Path != sv.Path && cl.Packets > 0 && sv.Packets > 0)
 	return t
 }
 
