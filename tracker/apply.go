@@ -284,7 +284,7 @@ func (c *connection) carrySyn(t *Tracker, s *segment.Segment, x *endpoint) {
 	x.stats.PayloadBytes += uint64(s.PayloadLen)
 	x.stats.StreamBytes += uint64(added.New)
 	x.sndNxt = max(x.sndNxt, 1+int64(s.PayloadLen))
-	x.resent.withSyn = max(x.resent.withSyn, 1+int64(s.PayloadLen))
+	x.resent.untaken = max(x.resent.untaken, 1+int64(s.PayloadLen))
 	c.dataCount = min(2, c.dataCount+1)
 }
 
@@ -321,6 +321,9 @@ func (c *connection) carry(t *Tracker, s *segment.Segment, r *reading, x, y *end
 	var note Note
 	if added.Hole > 0 {
 		x.stream.Stamp(s.Time)
+	}
+	if y.closedAt.Seen() {
+		x.resent.untaken = max(x.resent.untaken, r.data.End)
 	}
 	if added.Late {
 		x.stats.OutOfOrderPackets++

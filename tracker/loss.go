@@ -75,12 +75,12 @@ type resent struct {
 	dated          bool
 
 	lostLow, lostHigh int64
-	withSyn           int64 // end of the octets that its SYN carried
+	untaken           int64 // end of the octets that its SYN carried (RFC 7413 4.2.2), or that it sent into a closed window
 }
 
 // clear forgets what was sent again; what was lost of it lies between low and high.
 func (p *resent) clear(low, high int64) {
-	*p = resent{lostLow: low, lostHigh: high, withSyn: p.withSyn}
+	*p = resent{lostLow: low, lostHigh: high, untaken: p.untaken}
 }
 
 // leastProbe is the shortest timer in use for data: Linux's tail loss probe on the fastest path (RFC 8985 7.2).
@@ -111,7 +111,7 @@ func (c *connection) resentData(s *segment.Segment, r *reading, added reassembly
 	case r.data.End <= x.sndUna:
 		x.stats.Lost.Spurious.add(1, uint64(added.Old))
 		return
-	case r.data.Start < p.withSyn: // it may have come and not been taken (RFC 7413 4.2.2)
+	case r.data.Start < p.untaken: // it may have come
 		return
 	case added.Late: // sent again for what was lost before the tap
 		return

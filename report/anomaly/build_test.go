@@ -87,6 +87,25 @@ func (r *record) copies(k tracker.FactKind, role tracker.Role, packet uint64, se
 	}
 }
 
+// jumps has the capture's clock go on by so many seconds (or back), and both hosts' by so many ticks: the client's
+// segment behind it is the given packet.
+func (r *record) jumps(packet uint64, seconds, by float64, ticks int64) {
+	r.end(client).MissingBytes++ // as always in captures that pause
+	for role, at := range []float64{seconds + by, seconds + by + .01} {
+		f := r.fact(tracker.FactClockJump, tracker.Role(role), packet+uint64(role), at)
+		f.Gap, f.Bytes, f.Cause = int64(by*float64(time.Second)), ticks, mark(packet-2+uint64(role), at-by)
+	}
+}
+
+// skips has the server's first segment after a silence skip octets.
+func (r *record) skips(packet uint64, seconds, silence float64) {
+	r.end(server).MissingBytes = 1460
+	f := r.fact(tracker.FactSkipped, server, packet, seconds+silence)
+	f.Bytes, f.Cause = 1460, mark(packet-1, seconds)
+}
+
+func second(s float64) int64 { return int64(s * float64(time.Second)) }
+
 // fin says that role sent its FIN.
 func (r *record) fin(role tracker.Role, packet uint64, seconds float64, acked bool) {
 	r.last(role, packet, seconds)

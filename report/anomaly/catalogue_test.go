@@ -48,6 +48,7 @@ var notInAConversation = map[string]string{
 	"time-went-backwards": "the capture's order: TestTimeWentBackwards",
 	"table-evicted":       "the tracker's limit: TestTableEvicted",
 	"close-wait-leak":     "many connections: TestCloseWaitLeak",
+	"mid-file-gap":        "many connections, and the capture's silence: TestMidFileGap",
 }
 
 // TestEveryKindHasItsCases walks the catalogue: each kind has a case that shows it

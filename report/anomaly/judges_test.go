@@ -18,6 +18,15 @@ var judgeTests = []struct {
 	shows func(r *record)
 	near  func(r *record) // after shows
 }{
+	{
+		"network-loss", open,
+		func(r *record) {
+			r.end(server).Lost = tracker.Losses{Behind: tracker.Loss{Packets: 2, Bytes: 100}, First: mark(5, .042)}
+		},
+		func(r *record) { r.end(server).Lost.Behind = tracker.Loss{} },
+	},
+	{"clock-step", open, func(r *record) { r.jumps(7, .043, 7200, 200) }, func(r *record) { r.Facts[1].Bytes = 7_200_000 }},
+	{"clock-step", open, func(r *record) { r.jumps(7, 20, -10, 200) }, func(r *record) { r.Flow.A.IP = r.Flow.B.IP }},
 	{"syn-unanswered", attempt, func(r *record) { r.ends(3) }, func(r *record) { r.ends(2.9) }},
 	{"syn-unanswered", attempt, func(r *record) { r.ends(3) }, func(r *record) { r.EndReason = tracker.EndEvicted }},
 	{
@@ -500,6 +509,14 @@ func lateData(r *record) {
 	r.rst(server, 9, 1.52, tracker.FormReply)
 }
 
+// ofTheTrace are the kinds that no record alone can show, with the tests that show them.
+var ofTheTrace = map[string]string{
+	"checksum-offload":    "TestChecksumOffload",
+	"duplicate-packets":   "TestDuplicateShare",
+	"offload-superframes": "TestSuperframes",
+	"vlan-split":          "TestVLANSplit",
+}
+
 func TestJudges(t *testing.T) {
 	tested := map[string]bool{}
 	for _, c := range judgeTests {
@@ -521,7 +538,7 @@ func TestJudges(t *testing.T) {
 		})
 	}
 	for _, k := range anomaly.Catalogue() {
-		if !tested[k.Slug] && notInAConversation[k.Slug] == "" && k.Slug != "checksum-offload" && k.Slug != "duplicate-packets" {
+		if !tested[k.Slug] && notInAConversation[k.Slug] == "" && ofTheTrace[k.Slug] == "" {
 			t.Errorf("no test of the judge of %s", k.Slug)
 		}
 	}

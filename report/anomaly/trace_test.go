@@ -162,20 +162,32 @@ func TestMerge(t *testing.T) {
 	}
 	lossy := open()
 	lossy.end(server).MissingBytes = 1000
+	lossy.end(client).Lost = tracker.Losses{Behind: tracker.Loss{Packets: 20, Bytes: 50}, First: mark(5, .042)}
 	records = append(records, offloaded(), lossy)
+	for i := range 9 {
+		large, gap := open(), open()
+		large.end(server).Largest = tracker.SegmentSize(1 + i%3)
+		gap.jumps(uint64(7+2*i), .043, 7200, 200)
+		gap.skips(uint64(30+2*i), 9000+.1*float64(i), 5)
+		records = append(records, large, gap)
+	}
+	capture := anomaly.Capture{Pauses: []anomaly.Pause{
+		{From: second(.05), To: second(7200.02), Packets: 100, Since: second(0)},
+		{From: second(9001), To: second(9003), Packets: 100_000, Since: second(8900)},
+	}}
 	whole := anomaly.New(anomaly.DefaultThresholds())
 	shards := []*anomaly.Judge{anomaly.New(anomaly.DefaultThresholds()), anomaly.New(anomaly.DefaultThresholds()), anomaly.New(anomaly.DefaultThresholds())}
 	for i, r := range records {
 		whole.Connection(&r.Connection)
 		shards[i%3].Connection(&r.Connection)
 	}
-	want := whole.Finish(tracker.Summary{}, anomaly.Capture{})
+	want := whole.Finish(tracker.Summary{}, capture)
 	merged := anomaly.New(anomaly.DefaultThresholds())
 	for _, s := range slices.Backward(shards) {
 		merged.Merge(s)
 	}
-	got := merged.Finish(tracker.Summary{}, anomaly.Capture{})
-	if len(want) < 3 || !reflect.DeepEqual(got, want) {
+	got := merged.Finish(tracker.Summary{}, capture)
+	if len(want) < 7 || !reflect.DeepEqual(got, want) {
 		t.Errorf("merged:\n%+v\nwhole:\n%+v", got, want)
 	}
 	if want[0].Kind.Severity != anomaly.Quality {
@@ -193,7 +205,7 @@ func TestMaxKeys(t *testing.T) {
 	j.Connection(&other.Connection)
 	n := 0
 	fs := j.Finish(tracker.Summary{}, anomaly.Capture{})
-	if f := finding(t, fs, "table-evicted"); f == nil || !strings.Contains(f.Evidence, "host or service: 1") {
+	if f := finding(t, fs, "table-evicted"); f == nil || !strings.Contains(f.Evidence, "host, service or moment: 1") {
 		t.Errorf("the limit is reached in silence: %+v", f)
 	}
 	for _, f := range fs {

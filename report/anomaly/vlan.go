@@ -45,7 +45,11 @@ var VLANSplit = &Kind{
 		if len(pairs) > len(named) {
 			more = fmt.Sprintf(" and %s", count(len(pairs)-len(named), "other pair"))
 		}
-		return oneFinding("%s of %s: %s%s", grouped(n), count(t.oneWay+t.twoWay, "connection"), strings.Join(named, ", "), more)
+		of := ""
+		if all := t.oneWay + t.twoWay; all > n {
+			of = " of " + grouped(all)
+		}
+		return oneFinding("%s%s: %s%s", count(n, "connection"), of, strings.Join(named, ", "), more)
 	},
 }
 
