@@ -349,3 +349,26 @@ func BenchmarkInOrder(b *testing.B) {
 		a.Ack(at)
 	}
 }
+
+// TestStamp: a hole keeps its first stamp, however it is split, and Add tells that of the lowest hole it fills.
+func TestStamp(t *testing.T) {
+	var a Assembler
+	a.Begin(0)
+	a.Add(Range{100, 200}, plenty)
+	a.Stamp(7)
+	a.Stamp(8)
+	a.Add(Range{300, 400}, plenty)
+	a.Stamp(9)
+	for _, c := range []struct {
+		r    Range
+		want int64
+	}{{Range{40, 60}, 7}, {Range{50, 100}, 7}, {Range{0, 300}, 7}, {Range{0, 10}, 0}, {Range{400, 500}, 0}} {
+		if got := a.Add(c.r, plenty); got.Since != c.want {
+			t.Errorf("%v: since %d, want %d", c.r, got.Since, c.want)
+		}
+	}
+	a.Add(Range{600, 700}, plenty)
+	if got := a.Add(Range{500, 600}, plenty); got.Since != 0 {
+		t.Errorf("a hole without a stamp: %d", got.Since)
+	}
+}

@@ -85,7 +85,7 @@ func disturbed(segments []segment.Segment, r *rand.Rand) []segment.Segment {
 	for range 1 + r.IntN(3) {
 		i := r.IntN(len(out))
 		s := &out[i]
-		switch r.IntN(14) {
+		switch r.IntN(16) {
 		case 0: // the trace stands still for long
 			gap := []int64{1 << 31, 1 << 32, 1 << 33, 200e9, 1 << 46, 1 << 48}[r.IntN(6)]
 			for j := i; j < len(out); j++ {
@@ -123,6 +123,23 @@ func disturbed(segments []segment.Segment, r *rand.Rand) []segment.Segment {
 			s.Fragments = uint8(r.IntN(3))
 		case 13:
 			out = slices.Insert(out, i+1, quoted(s, r))
+		case 14: // the receiver has octets twice, or some out of order
+			s.Options.Has |= segment.OptSACK
+			s.Options.SACKs = uint8(1 + r.IntN(2))
+			for k := range s.Options.SACK[:s.Options.SACKs] {
+				left := s.Ack.Add(uint32(r.IntN(400))).Back(200)
+				s.Options.SACK[k] = segment.Block{Left: left, Right: left.Add(uint32(1 + r.IntN(100)))}
+			}
+		case 15: // larger than a packet, all that follows moved on
+			grown := uint32([]int{1500, 1 << 14, 1 << 16, 1 << 17}[r.IntN(4)])
+			s.PayloadLen, s.IPLen = s.PayloadLen+grown, s.IPLen+grown
+			for j := i + 1; j < len(out); j++ {
+				if out[j].Dir == s.Dir {
+					out[j].Seq = out[j].Seq.Add(grown)
+				} else {
+					out[j].Ack = out[j].Ack.Add(grown)
+				}
+			}
 		}
 	}
 	return out

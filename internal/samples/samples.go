@@ -39,7 +39,7 @@ type Sample struct {
 
 // All returns every sample.
 func All() []Sample {
-	return slices.Concat(containers, links, wifi, damages, tunnels, tenants, fragments)
+	return slices.Concat(containers, links, wifi, damages, tunnels, tenants, fragments, quality)
 }
 
 // Of returns the samples of one directory.
