@@ -58,13 +58,17 @@ func shorten(parts []string) string {
 	return s
 }
 
+// cutWithin is the kind of packets that are no segments for want of captured octets.
+const cutWithin = "truncated tcp header"
+
 // judgeQuality grades the capture and says why in one sentence, the worst first.
 func judgeQuality(t *Trace, n *totals) (Grade, string) {
 	grade := Good
-	var bad, fine []string
+	var bad [Poor + 1][]string // by what they make of the capture
+	var fine []string
 	worse := func(g Grade, format string, args ...any) {
 		grade = max(grade, g)
-		bad = append(bad, fmt.Sprintf(format, args...))
+		bad[g] = append(bad[g], fmt.Sprintf(format, args...))
 	}
 	loss := func(part, whole uint64) Grade {
 		switch p := float64(part) / float64(max(whole, 1)); {
@@ -112,6 +116,9 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 	if c := t.Summary.TruncatedHeader; c > 0 {
 		worse(Fair, "headers of %s cut by the snapshot length", counted(c, "packet"))
 	}
+	if c := t.Skipped[cutWithin]; c > 0 {
+		worse(Fair, "%s cut within the TCP header", counted(c, "packet"))
+	}
 	if c := t.Summary.Backwards; c > 0 {
 		worse(Fair, "%s stamped earlier than the one before", counted(c, "packet"))
 	}
@@ -132,7 +139,7 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 	} else if c := t.Summary.ChecksumBad; c > 0 {
 		fine = append(fine, counted(c, "packet")+" with a bad checksum")
 	}
-	parts := slices.Concat(bad, fine)
+	parts := slices.Concat(bad[Poor], bad[Fair], fine)
 	if len(parts) == 0 {
 		parts = []string{"no sign of loss, but no data to judge by"}
 	}
