@@ -130,14 +130,14 @@ func (c *connection) resentData(s *segment.Segment, r *reading, added reassembly
 	p.lastAt = s.Time
 }
 
-// judgeResent judges what y sent again by the acknowledgement of it in s, sent by x: it answers the first copy if it
+// judgeResent judges what e sent again by the acknowledgement of it in s, sent by x: it answers the first copy if it
 // echoes an earlier timestamp (RFC 3522), or came too soon for the second.
-func (y *endpoint) judgeResent(s *segment.Segment, r *reading, x *endpoint) {
-	p := &y.resent
+func (e *endpoint) judgeResent(s *segment.Segment, r *reading, x *endpoint) {
+	p := &e.resent
 	if p.packets == 0 || r.ack <= p.low {
 		return
 	}
-	l := &y.stats.Lost
+	l := &e.stats.Lost
 	early := s.Time-p.first.At < x.turnaround/2
 	echoed := p.dated && s.Options.Has&segment.OptTimestamps != 0 && seq.Num(s.Options.TSEcr).Less(seq.Num(p.tsVal))
 	if early || echoed {
@@ -167,11 +167,11 @@ func isDSACK(s *segment.Segment) bool {
 	return b[0].Left.Less(s.Ack) || s.Options.SACKs > 1 && !b[0].Left.Less(b[1].Left) && !b[1].Right.Less(b[0].Right)
 }
 
-// receivedTwice takes a DSACK for octets of y: what was sent again had not been lost.
-func (y *endpoint) receivedTwice(s *segment.Segment) {
+// receivedTwice takes a DSACK for octets of e: what was sent again had not been lost.
+func (e *endpoint) receivedTwice(s *segment.Segment) {
 	b := s.Options.SACK[0]
-	left, right := y.position(b.Left), y.position(b.Right)
-	l, p := &y.stats.Lost, &y.resent
+	left, right := e.position(b.Left), e.position(b.Right)
+	l, p := &e.stats.Lost, &e.resent
 	from, n := (*Loss)(nil), uint64(max(0, right-left))
 	switch {
 	case p.packets > 0 && left < p.high && right > p.low:

@@ -68,7 +68,10 @@ func briskTick(d time.Duration) int64 { return 50 * slowTick(d) }
 // clockStep returns the facts by which both ends of the connection deny that the capture's clock was right, or, where it
 // went back, one of them: a host that slept would deny it too, and its peer not. Ends on one host prove nothing.
 func (c *conn) clockStep() (f, g *tracker.Fact) {
-	if client := c.Client().IP.Addr(); !c.has(tracker.FactClockJump) || client == c.Server().IP.Addr() || client.IsLoopback() {
+	if !c.has(tracker.FactClockJump) {
+		return nil, nil
+	}
+	if client := c.Client().IP.Addr(); client == c.Server().IP.Addr() || client.IsLoopback() {
 		return nil, nil
 	}
 	denies := func(f *tracker.Fact) bool { return f.Gap < 0 || 4*f.Bytes < slowTick(time.Duration(f.Gap)) }
