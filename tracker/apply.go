@@ -304,7 +304,7 @@ func (c *connection) carry(t *Tracker, s *segment.Segment, r *reading, x, y *end
 		return 0
 	}
 	x.stats.PayloadBytes += uint64(s.PayloadLen)
-	if s.IPLen > ordinaryMTU && y.stats.HasMSS && s.PayloadLen > uint32(y.stats.MSS) {
+	if s.IPLen > ordinaryMTU && s.Fragments == 0 && y.stats.HasMSS && s.PayloadLen > uint32(y.stats.MSS) {
 		x.stats.Largest = max(x.stats.Largest, sizeOf(s.PayloadLen))
 	}
 	if x.finEnd != 0 && r.data.End > x.finEnd-1 {
