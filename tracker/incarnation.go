@@ -92,9 +92,12 @@ func (c *connection) closedAt() int64 {
 }
 
 // revived lets a new connection begin where a SYN-ACK cannot belong to the closed
-// one: its SYN was not captured.
+// one: its SYN was not captured. One that acknowledges the closed one's SYN answers
+// that, by whatever machine (a farm, a SYN cookie).
 func (t *Tracker) revived(c *connection, s *segment.Segment, hash uint64) *connection {
-	if s.Flags&(segment.SYN|segment.ACK|segment.RST) != segment.SYN|segment.ACK || c.fits(s) || !c.over() {
+	y := &c.ends[s.Dir.Reverse()]
+	answersOld := y.isnKnown && y.position(s.Ack) == 1
+	if s.Flags&(segment.SYN|segment.ACK|segment.RST) != segment.SYN|segment.ACK || c.fits(s) || !c.over() || answersOld {
 		return c
 	}
 	return t.open(s, c, hash)
