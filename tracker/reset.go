@@ -34,6 +34,7 @@ func (c *connection) onRst(t *Tracker, s *segment.Segment, r *reading, x, y *end
 		x.refused = r.mark
 		return NoteIgnored
 	}
+	y.believe(s, t.cfg.MaxRanges) // what it acknowledges was not damaged
 	c.resetAfterFin(s, r, x, y)
 	x.aborted = x.aborted || f.Reset.Form == FormActive
 	if c.sendsReset(r, x) {

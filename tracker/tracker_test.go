@@ -56,6 +56,33 @@ func TestOrdinarySegmentsAllocateNothing(t *testing.T) {
 	}
 }
 
+// TestResetAcknowledges: a RST with an ACK tells like any ACK that what it covers arrived (R10, R2).
+func TestResetAcknowledges(t *testing.T) {
+	c, err := script.Parse("closing", `The server's last words look damaged, but the client's RST knows of them.
+0     > S  0:0(0)
++.02  < S. 0:0(0) ack 1
++.02  > .  1:1(0) ack 1
++.02  > P. 1:101(100) ack 1
++.02  < .  1:1(0) ack 101
++.02  < P. 1:33(32) ack 101 bad-checksum
++.001 > R. 101:101(0) ack 33
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := tracker.New(tracker.DefaultConfig())
+	segs := c.Segments()
+	for i := range segs {
+		tr.Observe(&segs[i])
+	}
+	for !tr.Flush() {
+		continue
+	}
+	if got := tracker.Collect(tr.Take())[0].Endpoints[tracker.Server].PayloadBytes; got != 32 {
+		t.Errorf("%d octets of the server, want the 32 that were acknowledged", got)
+	}
+}
+
 func TestMoreThanFourGigabytes(t *testing.T) {
 	tr, s := opened(t)
 	s[3].PayloadLen = 1 << 20 // an offload's superframe, so that the sequence numbers wrap soon
