@@ -82,6 +82,14 @@ func TestChecksumOfBothFamilies(t *testing.T) {
 			if s, _ := decodeFrame(101, p, 0); s.Checksum != segment.ChecksumBad {
 				t.Errorf("%s, %d octets of payload: a wrong checksum is not found", name, payload)
 			}
+			// What Linux leaves to the card, and Windows of a segment that the card is to cut up.
+			for _, length := range []uint32{uint32(len(tcp)), 0} {
+				partial := slowSum(0, append(binary.BigEndian.AppendUint32(bytes.Clone(addresses), length), 0, 0, 0, protoTCP))
+				binary.LittleEndian.PutUint16(p[header+16:], partial)
+				if s, _ := decodeFrame(101, p, 0); s.Checksum != segment.ChecksumPartial {
+					t.Errorf("%s, %d octets of payload, length %d: checksum %v, want it partial", name, payload, length, s.Checksum)
+				}
+			}
 		}
 	}
 }

@@ -189,7 +189,7 @@ func (e *Endpoint) count(s *segment.Segment) {
 		if s.Fragments == 0 { // else whoever cut it up computed it
 			e.ChecksumGood++
 		}
-	case segment.ChecksumBad:
+	case segment.ChecksumBad, segment.ChecksumPartial:
 		e.ChecksumBad++
 	case segment.ChecksumUnknown:
 	}
@@ -198,7 +198,8 @@ func (e *Endpoint) count(s *segment.Segment) {
 // corrupted is R10: a bad checksum is damage, and the segment was not received, where
 // the sender's checksums are good otherwise; where they are not, they are left to
 // its network card and say nothing. No card has the last word on what IP cut up: the
-// kernel that does it fills the checksum in before.
+// kernel that does it fills the checksum in before. A partial one never says
+// anything: a receiver's kernel leaves it in what it has merged of good segments.
 func (t *Tracker) corrupted(c *connection, s *segment.Segment, x *endpoint) bool {
 	if s.Checksum != segment.ChecksumBad || s.Fragments == 0 && (x.offloaded || x.stats.ChecksumGood < 2*x.stats.ChecksumBad) {
 		return false

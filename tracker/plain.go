@@ -169,7 +169,7 @@ func (t *Tracker) answer(r ref, s *segment.Segment, hash uint64) bool {
 	e := t.embryos.slab.at(r.place())
 	passed, between := s.Time-e.at.time(), s.Number-e.number()
 	if s.Flags&(segment.SYN|segment.ACK|segment.RST|segment.FIN) != segment.SYN|segment.ACK || s.Dir == e.bits.dir() ||
-		uint32(s.Ack) != e.seq+1 || s.PayloadLen != 0 || s.Checksum == segment.ChecksumBad || e.bits.checksum() == segment.ChecksumBad ||
+		uint32(s.Ack) != e.seq+1 || s.PayloadLen != 0 || s.Checksum.Wrong() || e.bits.checksum().Wrong() ||
 		passed < 0 || passed > min(math.MaxUint32, t.cfg.Attempt.Nanoseconds()) || between > math.MaxUint32 ||
 		s.Options.WindowScale > mostShift || s.File > math.MaxUint16 || s.Path != uint32(e.path) || s.Fragments > 0 || s.Options.Has&notPlain != 0 || s.Flags&segment.URG != 0 ||
 		t.half.last != 0 && s.Time < t.plains.at(t.half.last-1).heardAt() { // those that wait stand in order
@@ -263,7 +263,7 @@ func (t *Tracker) take(p *plainConn, place uint32, s *segment.Segment) bool {
 		uint32(s.Seq) != x.isn+nxt, // sent before, out of order, a probe
 		acks > y.unacked,           // acknowledges what was not seen, or less than before
 		s.Window == 0,              // closes the window
-		s.Checksum == segment.ChecksumBad,
+		s.Checksum.Wrong(),
 		hasTS && x.bits&sentTimestamp != 0 && int32(s.Options.TSVal-x.tsVal) < 0, // stale
 		isClockJump(s.Time - last),
 		p.standsIn() && isDSACK(s), // a plain one sent nothing twice

@@ -190,7 +190,7 @@ type Endpoint struct {
 	Bytes        uint64 // of IP: headers and payload
 	PayloadBytes uint64 // of TCP payload, retransmissions included, the octet of a keep-alive probe left out
 	StreamBytes  uint64 // distinct octets of the stream among them
-	ChecksumBad  uint64
+	ChecksumBad  uint64 // wrong or never completed
 	ChecksumGood uint64 // of segments that came whole: IP cut up the others, and that says nothing of the sender's network card
 	First, Last  Mark   // first and last segment sent
 

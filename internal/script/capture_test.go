@@ -46,7 +46,7 @@ func conversations(t *testing.T) map[string]string {
 1  < S.A 0:0(0) ack 1 id 77 vlan 12 <mss 1460,eol>
 2  > . 1:1(0) ack 1 lost
 3  > FPU. 1:11(10) ack 11 <sack 21:31 41:51> bad-checksum
-4  < - 1:1(0) <md5,malformed,mss 1>
+4  < - 1:1(0) <md5,malformed,mss 1> partial-checksum
 5  > S 0:0(0) <mss 1460,nop,wscale 7> cut 5
 6  > P. 1:1461(1460) ack 1 cut 0 id 0
 7  > S 0:0(0) <mss 1460> icmp 3/1

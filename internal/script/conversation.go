@@ -62,6 +62,7 @@ type Line struct {
 	IPID        uint16 // 0: none
 	VLAN        [2]uint16
 	BadChecksum bool
+	Partial     bool // in the checksum's place stands the sum of the pseudo header
 	ICMP        ICMPError
 	Fragments   int // 0: whole
 	Cut         int // octets of options in the capture; -1: everything was captured

@@ -39,6 +39,7 @@
 //
 //	lost          sent, but the tap did not see it: has no packet number
 //	bad-checksum  the TCP checksum is wrong
+//	partial-checksum  it is left to the network card: the sum of the pseudo header
 //	ttl N         time to live or hop limit; 64 unless written
 //	id N          IPv4 identification; unless written each side counts from 1,
 //	              so equal numbers mark a packet captured twice. 0 is none

@@ -159,9 +159,12 @@ func (p *parser) rest(l *Line, text string) (lost bool, err error) {
 		case "bad-checksum":
 			l.BadChecksum = true
 			continue
+		case "partial-checksum":
+			l.Partial = true
+			continue
 		}
 		if i+1 == len(words) {
-			return false, fmt.Errorf("%q at the end, want ack, win, ttl, id, vlan, fragments, cut, of, icmp, from or mtu with its value, <options>, lost or bad-checksum", word)
+			return false, fmt.Errorf("%q at the end, want ack, win, ttl, id, vlan, fragments, cut, of, icmp, from or mtu with its value, <options>, lost, bad-checksum or partial-checksum", word)
 		}
 		i++
 		if err := p.extra(l, word, words[i]); err != nil {
@@ -239,7 +242,7 @@ func (p *parser) extra(l *Line, word, value string) error {
 		n, err = number(0, math.MaxUint16)
 		l.ICMP.MTU = uint32(n)
 	default:
-		return fmt.Errorf("unknown %q, want ack, win, ttl, id, vlan, fragments, cut, of, icmp, from, mtu, <options>, lost or bad-checksum", word)
+		return fmt.Errorf("unknown %q, want ack, win, ttl, id, vlan, fragments, cut, of, icmp, from, mtu, <options>, lost, bad-checksum or partial-checksum", word)
 	}
 	return err
 }

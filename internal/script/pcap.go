@@ -209,9 +209,13 @@ func (c *Conversation) tcp(l *Line) []byte {
 		b = append(b, 'a'+byte(uint32(l.Seq+int64(i))%26))
 	}
 	src, dst := c.addresses(l)
-	sum := checksum(b, pseudoHeader(src, dst, protocolTCP, len(b)))
-	if l.BadChecksum {
+	pseudo := pseudoHeader(src, dst, protocolTCP, len(b))
+	sum := checksum(b, pseudo)
+	switch {
+	case l.BadChecksum:
 		sum ^= 0x0101
+	case l.Partial:
+		sum = ^checksum(nil, pseudo)
 	}
 	binary.BigEndian.PutUint16(b[16:], sum)
 	return b

@@ -60,6 +60,8 @@ func (c *Conversation) segment(l *Line) segment.Segment {
 		s.Checksum, s.Captured = segment.ChecksumUnknown, 0
 	case l.BadChecksum:
 		s.Checksum = segment.ChecksumBad
+	case l.Partial:
+		s.Checksum = segment.ChecksumPartial
 	}
 	return s
 }

@@ -115,7 +115,14 @@ const (
 	ChecksumUnknown Checksum = iota // not all bytes were captured, or not verified
 	ChecksumGood
 	ChecksumBad
+	// ChecksumPartial is none: the field holds the sum of the pseudo header, which
+	// a kernel leaves there when the network card is to complete it (Linux:
+	// CHECKSUM_PARTIAL), or when it merged received segments into one (GRO, LRO).
+	ChecksumPartial
 )
+
+// Wrong reports whether the field holds anything but the right checksum.
+func (c Checksum) Wrong() bool { return c >= ChecksumBad }
 
 // OptionSet says which options a segment carried.
 type OptionSet uint16
