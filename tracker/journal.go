@@ -105,8 +105,10 @@ func (j *journal) has(t thread, d segment.Direction, hash, now uint32, limit int
 // fingerprintOf hashes all that two captures of one transmission share. TTL, MAC
 // addresses and VLAN tags differ on a routed mirror port and stay out.
 func fingerprintOf(s *segment.Segment) uint32 {
-	h := uint64(s.Seq)<<32 | uint64(s.Ack)
-	h = (h ^ uint64(s.IPID)<<48 ^ uint64(s.PayloadLen)<<16 ^ uint64(s.Flags)) * 0x9e3779b97f4a7c15
+	// Each word is mixed before they meet: a FIN differs from the ACK before it by one bit of the flags and, if it
+	// acknowledges one octet more, one of the acknowledgement.
+	h := (uint64(s.Seq)<<32|uint64(s.Ack))*0xff51afd7ed558ccd ^
+		(uint64(s.IPID)<<48|uint64(s.PayloadLen)<<16|uint64(s.Flags))*0x9e3779b97f4a7c15
 	h ^= h >> 29
 	h = (h ^ uint64(s.Options.TSVal)<<32 ^ uint64(s.Options.TSEcr) ^ uint64(s.Window)<<24) * 0xbf58476d1ce4e5b9
 	h ^= h >> 32
