@@ -73,6 +73,9 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 		x.synAck = copies{}
 	}
 	if !x.isnKnown && (!x.based || x.base != s.Seq) { // based on a stray before, if at all
+		if x.based && y.has(SndSyn) && !y.acked {
+			x.disown(y)
+		}
 		x.begin(s.Seq, true)
 	}
 	if c.refusedBy.Seen() { // the same SYN again was accepted: that RST refused nothing for good
@@ -136,6 +139,19 @@ func (c *connection) onSynAck(t *Tracker, s *segment.Segment, x, y *endpoint) No
 		}
 	}
 	return note
+}
+
+// disown takes back what e seemed to have sent before its SYN-ACK, with other numbers:
+// peer, in SYN_SENT, dropped it and did not even look at a FIN (RFC 9293 3.10.7.3, fifth
+// check; 3.10.7.4, eighth).
+func (e *endpoint) disown(peer *endpoint) {
+	e.dataEnd, e.newDataAt, e.stats.StreamBytes = 0, Mark{}, 0
+	if e.finEnd == 0 {
+		return
+	}
+	e.finEnd, e.fin, e.stats.FinSent = 0, copies{}, Mark{}
+	e.at(SndFin).withdraw()
+	peer.at(RcvFin).withdraw()
 }
 
 // receivedSyn dates the receipt of y's SYN that x's first SYN-ACK proves (R1, R3).
