@@ -19,8 +19,8 @@ func (c *connection) acknowledge(t *Tracker, s *segment.Segment, r *reading, x, 
 	case ackAhead:
 		// Once it may be forged; twice, or with the numbers going on, octets passed that
 		// the capture does not have.
-		if !y.isnKnown && y.stats.Packets == 1 && y.stats.PayloadBytes == 0 && y.finEnd == 0 && r.ack == y.sndNxt+1 {
-			// What began the capture was a keep-alive, one below SND.NXT: nothing is missing.
+		if !y.isnKnown && (y.stats.Packets == 1 || !x.acked) && y.stats.PayloadBytes == 0 && y.finEnd == 0 && r.ack == y.sndNxt+1 {
+			// What began the capture was a keep-alive, one below SND.NXT, or several: nothing is missing.
 			y.sndNxt, y.sndUna = r.ack, r.ack
 			y.stream.Begin(r.ack)
 			break
