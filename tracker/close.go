@@ -95,7 +95,10 @@ func (c *connection) sentAgain(s *segment.Segment, r *reading, x *endpoint) bool
 func (c *connection) finAgain(t *Tracker, s *segment.Segment, r *reading, x, y *endpoint) {
 	last := x.fin.last()
 	gap := r.mark.At - last.mark.At
-	if gap >= minResend {
+	// A tail loss probe (RFC 8985 7.3) may come after two round trips. The network's copy has the same timestamp;
+	// and a stack that repeats its FIN in its next ACK acknowledges more.
+	probe := last.hasTS && s.Options.Has&segment.OptTimestamps != 0 && seq.Num(last.tsVal).Less(seq.Num(s.Options.TSVal)) && r.ack == last.ack
+	if gap >= minResend || probe {
 		c.note(t, s.Dir, Fact{Kind: FactFinRetransmitted, Mark: r.mark, Cause: last.mark, Gap: gap})
 		if s.PayloadLen == 0 {
 			x.stats.RetransmittedPackets++

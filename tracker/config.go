@@ -59,7 +59,7 @@ const (
 	// duplicateWithinNoID is the same where the packet has no identification.
 	duplicateWithinNoID = int32(time.Millisecond / time.Microsecond)
 	// minResend: the same control segment again sooner than this is the network's copy, not
-	// a retransmission; no timer in use is shorter (Linux's 200 ms minimum less its jitter).
+	// a retransmission; no retransmission timer in use is shorter (Linux's 200 ms minimum less its jitter).
 	minResend = int64(150 * time.Millisecond)
 	// firstResend: a FIN whose first copy was lost before the tap comes again after this, at a
 	// sender with the shortest timers in use.

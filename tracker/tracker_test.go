@@ -83,6 +83,41 @@ func TestResetAcknowledges(t *testing.T) {
 	}
 }
 
+// TestFinAgain counts a FIN that its sender sent again, be it long before a retransmission timer (RFC 8985 7.3); not one
+// that the network copied, nor one in the ACK of the peer's FIN, as BSD repeats it.
+func TestFinAgain(t *testing.T) {
+	for again, want := range map[string]uint64{
+		"F. 101:101(0) ack 1 <TS val 136 ecr 512>": 1, // a tail loss probe
+		"F. 101:101(0) ack 1 <TS val 122 ecr 512>": 0, // a copy
+		"F. 101:101(0) ack 2 <TS val 136 ecr 523>": 0, // BSD
+	} {
+		c, err := script.Parse("again", `A FIN, and again after 14 ms.
+0     > S  0:0(0) <mss 1460,sackOK,TS val 100 ecr 0>
++.005 < S. 0:0(0) ack 1 <mss 1460,sackOK,TS val 500 ecr 100>
++.001 > .  1:1(0) ack 1 <TS val 106 ecr 500>
++.001 > P. 1:101(100) ack 1 <TS val 107 ecr 500>
++.005 < .  1:1(0) ack 101 <TS val 512 ecr 107>
++.010 > F. 101:101(0) ack 1 <TS val 122 ecr 512>
++.001 < F. 1:1(0) ack 101 <TS val 523 ecr 107>
++.014 > `+again+`
+`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr := tracker.New(tracker.DefaultConfig())
+		segs := c.Segments()
+		for i := range segs {
+			tr.Observe(&segs[i])
+		}
+		for !tr.Flush() {
+			continue
+		}
+		if got := tracker.Collect(tr.Take())[0].Endpoints[tracker.Client].RetransmittedPackets; got != want {
+			t.Errorf("%s: %d segments sent again, want %d", again, got, want)
+		}
+	}
+}
+
 func TestMoreThanFourGigabytes(t *testing.T) {
 	tr, s := opened(t)
 	s[3].PayloadLen = 1 << 20 // an offload's superframe, so that the sequence numbers wrap soon
