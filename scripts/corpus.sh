@@ -1,18 +1,33 @@
 #!/bin/sh
-# corpus.sh DIR [CASES] runs the program over a folder of captures with an
-# INDEX.tsv and prints how far its records agree with what tshark says of them
-# (DIR/verdicts/tshark). Into the file CASES goes each case where they do not.
+# corpus.sh [-t TABLE] [-c CASES] DIR runs the program over a folder of captures
+# with an INDEX.tsv, whose column path names them, and holds its records against
+# what tshark says of them: DIR/verdicts/tshark/PATH.jsonl has a line for each
+# stream. How far the two agree is printed; TABLE gets it as a page with each class
+# of disagreement explained (docs/CORPUS.md is such a page), CASES each case.
 set -eu
 
-if [ $# -lt 1 ] || [ ! -f "$1/INDEX.tsv" ]; then
-	printf 'usage: corpus.sh DIR [CASES]; DIR holds captures and their INDEX.tsv\n' >&2
+usage() {
+	printf 'usage: corpus.sh [-t TABLE] [-c CASES] DIR; DIR holds captures and their INDEX.tsv\n' >&2
 	exit 1
+}
+
+# A path that holds from everywhere.
+whole() {
+	printf '%s/%s' "$(cd "$(dirname "$1")" && pwd)" "$(basename "$1")"
+}
+
+while getopts t:c: option; do
+	case $option in
+	t) TCPLIFE_CORPUS_TABLE=$(whole "$OPTARG") && export TCPLIFE_CORPUS_TABLE ;;
+	c) TCPLIFE_CORPUS_CASES=$(whole "$OPTARG") && export TCPLIFE_CORPUS_CASES ;;
+	*) usage ;;
+	esac
+done
+shift $((OPTIND - 1))
+if [ $# -ne 1 ] || [ ! -f "$1/INDEX.tsv" ]; then
+	usage
 fi
 TCPLIFE_CORPUS=$(cd "$1" && pwd)
 export TCPLIFE_CORPUS
-if [ $# -gt 1 ]; then
-	TCPLIFE_CORPUS_CASES=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
-	export TCPLIFE_CORPUS_CASES
-fi
 cd "$(dirname "$0")/.."
-go test -count 1 -v -timeout 30m -run '^TestProgramOverCorpus$' ./cmd/tcplife
+go test -count 1 -v -timeout 30m -run '^(TestProgramOverCorpus|TestCorpusTable)$' ./cmd/tcplife

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -15,7 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"testing"
 )
 
 // verdict is what tshark says of a stream. Pairs are of the first sender and
@@ -25,224 +23,257 @@ type verdict struct {
 	A, B       string
 	AP, BP     uint16
 	FirstFrame uint64 `json:"first_frame"`
+	LastFrame  uint64 `json:"last_frame"`
 	IRTT       string
-	N, Bytes   [2]uint64
-	Syn        [2]uint64
-	SynAck     [2]uint64
-	Fin, Rst   [2]uint64
+	N, Bytes   pair
+	Syn        pair
+	SynAck     pair
+	Fin, Rst   pair
 	An         map[string]uint64
 	Embedded   uint64 `json:"icmp_embedded"`
 }
 
-// agreement counts for each question how often tshark and the records say the
-// same, and keeps the cases where they do not.
-type agreement struct {
-	questions []string
-	same      map[string]int
-	differ    map[string][]string
-}
+type pair [2]uint64
 
-func newAgreement() *agreement {
-	return &agreement{same: make(map[string]int), differ: make(map[string][]string)}
-}
+func (p pair) sum() uint64 { return p[0] + p[1] }
 
-// answer notes an answer of ours beside tshark's.
-func answer[T comparable](g *agreement, question, where string, ours, theirs T) {
-	if !slices.Contains(g.questions, question) {
-		g.questions = append(g.questions, question)
+// String is for the reader of the table.
+func (p pair) String() string { return fmt.Sprintf("%d and %d", p[0], p[1]) }
+
+func (p pair) plus(o pair) pair { return pair{p[0] + o[0], p[1] + o[1]} }
+
+// sender is the end that a verdict's pairs name first.
+func (v *verdict) sender() netip.AddrPort { return addrPort(v.A, v.AP) }
+
+func addrPort(ip string, port uint16) netip.AddrPort {
+	a, err := netip.ParseAddr(ip)
+	if err != nil {
+		return netip.AddrPort{}
 	}
-	if ours == theirs {
-		g.same[question]++
-		return
-	}
-	g.differ[question] = append(g.differ[question], fmt.Sprintf("%s\tours %v\ttshark %v", where, ours, theirs))
+	return netip.AddrPortFrom(a.Unmap(), port)
 }
 
 // ends is a 4-tuple without direction.
 type ends [2]netip.AddrPort
 
-func endsOf(ipA string, portA uint16, ipB string, portB uint16) (ends, error) {
-	a, err := netip.ParseAddr(ipA)
-	if err != nil {
-		return ends{}, err
+func endsOf(a, b netip.AddrPort) ends {
+	if b.Compare(a) < 0 {
+		a, b = b, a
 	}
-	b, err := netip.ParseAddr(ipB)
-	if err != nil {
-		return ends{}, err
-	}
-	e := ends{netip.AddrPortFrom(a.Unmap(), portA), netip.AddrPortFrom(b.Unmap(), portB)}
-	if e[1].Compare(e[0]) < 0 {
-		e[0], e[1] = e[1], e[0]
-	}
-	return e, nil
+	return ends{a, b}
 }
 
-// compare holds the records of a capture beside tshark's streams, where the
-// corpus has them.
-func (g *agreement) compare(t *testing.T, root, path string, records []record) {
-	t.Helper()
-	verdicts, err := readVerdicts(filepath.Join(root, "verdicts", "tshark", path+".jsonl"))
-	if errors.Is(err, fs.ErrNotExist) {
+func (v *verdict) ends() ends { return endsOf(addrPort(v.A, v.AP), addrPort(v.B, v.BP)) }
+
+func (r *record) ends() ends {
+	return endsOf(addrPort(r.Client.IP, r.Client.Port), addrPort(r.Server.IP, r.Server.Port))
+}
+
+// The questions, in the order of the table. Of the last four the two count so
+// different things that only whether there is any is compared.
+const (
+	askConnections = "connections of a 4-tuple"
+	askFirst       = "first packet"
+	askPackets     = "packets"
+	askPayload     = "payload bytes"
+	askSyn         = "SYNs"
+	askFin         = "FINs"
+	askRst         = "RSTs"
+	askClient      = "client"
+	askRTT         = "handshake RTT"
+	askMissing     = "bytes missing"
+	askResent      = "sent again"
+	askDisorder    = "out of order"
+	askKeepAlive   = "keep-alives"
+)
+
+var questions = []string{
+	askConnections, askFirst, askPackets, askPayload, askSyn, askFin, askRst, askClient, askRTT,
+	askMissing, askResent, askDisorder, askKeepAlive,
+}
+
+// examined is a capture of the corpus: what the program and what tshark say of it.
+type examined struct {
+	path     string // within the corpus
+	look     *look
+	records  map[ends][]record // in order of their first packets
+	verdicts map[ends][]verdict
+}
+
+// difference is an answer of ours that is not tshark's.
+type difference struct {
+	*examined
+	question     string
+	ends         ends
+	record       *record  // nil where the question is of a 4-tuple
+	verdict      *verdict // likewise
+	ours, theirs string
+	counts       [2]pair // the two answers where they are pairs
+	class        *class  // nil: unexplained
+	packet       uint64  // at which the difference is to be seen
+}
+
+// connection names it for a reader.
+func (d *difference) connection() string {
+	if d.verdict == nil {
+		return fmt.Sprintf("%v and %v", d.ends[0], d.ends[1])
+	}
+	return fmt.Sprintf("stream %d", d.verdict.Stream)
+}
+
+// agreement counts for each question how often tshark and the records say the
+// same, and keeps the cases where they do not.
+type agreement struct {
+	same   map[string]int
+	differ []difference
+}
+
+func newAgreement() *agreement { return &agreement{same: make(map[string]int)} }
+
+// answer notes an answer of ours beside tshark's. d says of what.
+func answer[T comparable](g *agreement, d difference, question string, ours, theirs T) {
+	if ours == theirs {
+		g.same[question]++
 		return
 	}
-	if err != nil {
-		t.Error(err)
-		return
+	d.question, d.ours, d.theirs = question, fmt.Sprint(ours), fmt.Sprint(theirs)
+	if p, ok := any(ours).(pair); ok {
+		d.counts = [2]pair{p, any(theirs).(pair)}
 	}
-	ours, theirs := make(map[ends][]record), make(map[ends][]verdict)
-	for _, r := range records {
-		e, err := endsOf(r.Client.IP, r.Client.Port, r.Server.IP, r.Server.Port)
-		if err != nil {
-			t.Errorf("%s: %v", path, err)
-			return
-		}
-		ours[e] = append(ours[e], r)
-	}
-	for _, v := range verdicts {
-		if v.Embedded >= v.N[0]+v.N[1] {
-			continue // only quoted in ICMP errors, which makes no connection
-		}
-		e, err := endsOf(v.A, v.AP, v.B, v.BP)
-		if err != nil {
-			t.Errorf("%s: %v", path, err)
-			return
-		}
-		theirs[e] = append(theirs[e], v)
-	}
-	for e, rs := range ours {
-		if len(theirs[e]) == 0 {
-			answer(g, "connections of a 4-tuple", fmt.Sprintf("%s\t%v %v", path, e[0], e[1]), len(rs), 0)
-		}
-	}
-	for e, vs := range theirs {
-		rs := ours[e]
-		where := fmt.Sprintf("%s\t%v %v", path, e[0], e[1])
-		answer(g, "connections of a 4-tuple", where, len(rs), len(vs))
+	d.class, d.packet = classOf(&d)
+	d.record = nil // which was all that held on to the records
+	g.differ = append(g.differ, d)
+}
+
+// compare holds the records of a capture beside tshark's streams.
+func (g *agreement) compare(x *examined) {
+	for _, e := range x.tuples() {
+		rs, vs := x.records[e], x.verdicts[e]
+		d := difference{examined: x, ends: e}
+		answer(g, d, askConnections, len(rs), len(vs))
 		if len(rs) != len(vs) {
 			continue
 		}
-		slices.SortFunc(rs, func(a, b record) int { return cmp.Compare(a.First.Number, b.First.Number) })
-		slices.SortFunc(vs, func(a, b verdict) int { return cmp.Compare(a.FirstFrame, b.FirstFrame) })
 		for i := range vs {
-			g.stream(fmt.Sprintf("%s\tstream %d, ours %s", path, vs[i].Stream, rs[i].ID), &rs[i], &vs[i])
+			d.record, d.verdict = &rs[i], &vs[i]
+			g.stream(d)
 		}
 	}
+	x.look, x.records = nil, nil // what was to be looked up in them is
 }
 
-func (g *agreement) stream(where string, r *record, v *verdict) {
-	client, server := r.Endpoints["client"], r.Endpoints["server"]
-	if a, err := netip.ParseAddr(v.A); err != nil || a.String() != r.Client.IP || v.AP != r.Client.Port {
-		client, server = server, client // now: the first sender and the other
+// tuples returns all 4-tuples of which either speaks, in a lasting order.
+func (x *examined) tuples() []ends {
+	var all []ends
+	for e := range x.records {
+		all = append(all, e)
 	}
-	if v.Embedded > 0 {
-		return // tshark counts what ICMP errors quote among the stream's packets
+	for e := range x.verdicts {
+		if _, ok := x.records[e]; !ok {
+			all = append(all, e)
+		}
 	}
-	answer(g, "first packet", where, r.First.Number, v.FirstFrame)
-	if client.Duplicates+server.Duplicates > 0 {
-		// Packets captured twice: tshark counts and judges each copy.
-		answer(g, "packets, with copies", where,
-			[2]uint64{client.Packets + client.Duplicates, server.Packets + server.Duplicates}, v.N)
-		return
+	slices.SortFunc(all, func(a, b ends) int { return cmp.Or(a[0].Compare(b[0]), a[1].Compare(b[1])) })
+	return all
+}
+
+func (g *agreement) stream(d difference) {
+	r, v := d.record, d.verdict
+	a, b := r.Endpoints["client"], r.Endpoints["server"]
+	if v.sender() != addrPort(r.Client.IP, r.Client.Port) {
+		a, b = b, a // now: the first sender and the other
 	}
-	answer(g, "packets", where, [2]uint64{client.Packets, server.Packets}, v.N)
-	answer(g, "payload bytes", where, [2]uint64{client.Payload, server.Payload}, v.Bytes)
-	answer(g, "SYN", where, [2]uint64{client.Syn, server.Syn}, [2]uint64{v.Syn[0] + v.SynAck[0], v.Syn[1] + v.SynAck[1]})
-	answer(g, "FIN", where, [2]uint64{client.Fin, server.Fin}, v.Fin)
-	answer(g, "RST", where, [2]uint64{client.Rst, server.Rst}, v.Rst)
-	g.direction(where, r, v)
-	g.roundTrip(where, r, v)
+	answer(g, d, askFirst, r.First.Number, v.FirstFrame)
+	answer(g, d, askPackets, pair{a.Packets, b.Packets}, v.N)
+	answer(g, d, askPayload, pair{a.Payload, b.Payload}, v.Bytes)
+	answer(g, d, askSyn, pair{a.Syn, b.Syn}, v.Syn.plus(v.SynAck))
+	answer(g, d, askFin, pair{a.Fin, b.Fin}, v.Fin)
+	answer(g, d, askRst, pair{a.Rst, b.Rst}, v.Rst)
+	g.direction(d)
+	g.roundTrip(d)
 	if v.N[0] > 0 && v.N[1] > 0 { // tshark does not look at ACKs of a side it never saw
-		lost := v.An["lost_segment"]+v.An["ack_lost_segment"] > 0
-		answer(g, "some bytes missing", where, client.Missing+server.Missing > 0, lost)
+		answer(g, d, askMissing, yes(a.Missing+b.Missing > 0), yes(v.has(markJump|markUnseenAck)))
 	}
-	again := v.An["retransmission"]+v.An["spurious_retransmission"]+v.An["fast_retransmission"] > 0
-	answer(g, "some packets sent again", where, client.Retransmitted+server.Retransmitted > 0, again)
-	answer(g, "some packets out of order", where, client.OutOfOrder+server.OutOfOrder > 0, v.An["out_of_order"] > 0)
-	answer(g, "some keep-alives", where, client.Keepalives+server.Keepalives > 0, v.An["keep_alive"] > 0)
+	answer(g, d, askResent, yes(a.Retransmitted+b.Retransmitted > 0), yes(v.has(markResent)))
+	answer(g, d, askDisorder, yes(a.OutOfOrder+b.OutOfOrder > 0), yes(v.has(markDisorder)))
+	answer(g, d, askKeepAlive, yes(a.Keepalives+b.Keepalives > 0), yes(v.has(markKeepAlive)))
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// has reports whether tshark gave any segment of the stream one of the marks.
+func (v *verdict) has(m mark) bool {
+	for name, its := range map[string]mark{
+		"lost_segment": markJump, "ack_lost_segment": markUnseenAck, "retransmission": markResent,
+		"spurious_retransmission": markResent, "fast_retransmission": markResent,
+		"out_of_order": markDisorder, "keep_alive": markKeepAlive,
+	} {
+		if m&its != 0 && v.An[name] > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // direction holds only where a SYN without a SYN in the other way, or a SYN-ACK
 // likewise, leaves no doubt.
-func (g *agreement) direction(where string, r *record, v *verdict) {
+func (g *agreement) direction(d difference) {
+	v := d.verdict
 	fromA := v.Syn[0] > 0 && v.Syn[1] == 0 || v.SynAck[1] > 0 && v.SynAck[0] == 0
 	fromB := v.Syn[1] > 0 && v.Syn[0] == 0 || v.SynAck[0] > 0 && v.SynAck[1] == 0
 	if fromA == fromB {
 		return
 	}
-	ip, port := v.A, v.AP
+	client := v.sender()
 	if fromB {
-		ip, port = v.B, v.BP
+		client = addrPort(v.B, v.BP)
 	}
-	if a, err := netip.ParseAddr(ip); err == nil {
-		ip = a.String()
-	}
-	answer(g, "client", where, r.Client, address{ip, port})
+	answer(g, d, askClient, addrPort(d.record.Client.IP, d.record.Client.Port), client)
 }
 
-// roundTrip compares tshark's time from SYN to ACK, which is our two parts. It
-// also measures to the RST of a refusal, and takes a time of 0 for none: it then
-// measures to a later packet.
-func (g *agreement) roundTrip(where string, r *record, v *verdict) {
+// roundTrip compares tshark's time from SYN to ACK, which is our two parts.
+func (g *agreement) roundTrip(d difference) {
 	const tolerance = 1e-6 // seconds: tshark rounds
-	theirs, err := strconv.ParseFloat(v.IRTT, 64)
-	h := r.Handshake
-	switch {
-	case v.SynAck == [2]uint64{}:
-	case h.RTTServer != nil && h.RTTClient != nil && *h.RTTServer+*h.RTTClient == 0:
-	case err != nil && (h.RTTServer == nil || h.RTTClient == nil):
-	case err != nil:
-		answer(g, "handshake RTT", where, fmt.Sprint(*h.RTTServer+*h.RTTClient), "none")
-	case h.RTTServer == nil || h.RTTClient == nil:
-		answer(g, "handshake RTT", where, "none", v.IRTT)
-	case math.Abs(*h.RTTServer+*h.RTTClient-theirs) > tolerance:
-		answer(g, "handshake RTT", where, fmt.Sprint(*h.RTTServer+*h.RTTClient), v.IRTT)
-	default:
-		answer(g, "handshake RTT", where, "", "")
+	h, ours, theirs := d.record.Handshake, "none", "none"
+	if h.RTTServer != nil && h.RTTClient != nil {
+		ours = strconv.FormatFloat(*h.RTTServer+*h.RTTClient, 'f', 9, 64)
 	}
-}
-
-// log prints the table of agreement, and all cases where TCPLIFE_CORPUS_CASES
-// names a file for them.
-func (g *agreement) log(t *testing.T) {
-	t.Helper()
-	for _, q := range g.questions {
-		same, all := g.same[q], g.same[q]+len(g.differ[q])
-		t.Logf("%-26s %6d of %6d as tshark says, %6.2f %%", q, same, all, 100*float64(same)/float64(all))
+	if d.verdict.IRTT != "" {
+		theirs = d.verdict.IRTT
 	}
-	name := os.Getenv("TCPLIFE_CORPUS_CASES")
-	if name == "" {
+	if ours == "none" && theirs == "none" {
 		return
 	}
-	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
+	a, errA := strconv.ParseFloat(ours, 64)
+	b, errB := strconv.ParseFloat(theirs, 64)
+	if errA == nil && errB == nil && math.Abs(a-b) <= tolerance {
+		ours = theirs
 	}
-	defer f.Close()
-	w := bufio.NewWriter(f)
-	for _, q := range g.questions {
-		slices.Sort(g.differ[q])
-		for _, line := range g.differ[q] {
-			fmt.Fprintf(w, "%s\t%s\n", q, line)
-		}
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	answer(g, d, askRTT, ours, theirs)
 }
 
-func readVerdicts(path string) ([]verdict, error) {
-	f, err := os.Open(path)
+// readVerdicts returns what tshark says of a capture's streams; ok is false
+// where the corpus does not have it.
+func readVerdicts(root, path string) (all []verdict, ok bool, err error) {
+	f, err := os.Open(filepath.Join(root, "verdicts", "tshark", path+".jsonl"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
+	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer f.Close()
-	var all []verdict
 	for d := json.NewDecoder(f); d.More(); {
 		var v verdict
 		if err := d.Decode(&v); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, false, fmt.Errorf("tshark's verdict on %s: %w", path, err)
 		}
 		all = append(all, v)
 	}
-	return all, nil
+	return all, true, nil
 }

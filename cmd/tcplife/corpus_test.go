@@ -128,7 +128,6 @@ func TestProgramOverCorpus(t *testing.T) {
 		slowest time.Duration
 		largest int64
 		failed  int
-		agreed  = newAgreement()
 		next    = make(chan string)
 	)
 	one := func(path string) {
@@ -142,9 +141,8 @@ func TestProgramOverCorpus(t *testing.T) {
 			if err == nil {
 				err = f.check(full)
 			}
-			var records []record
 			if err == nil && args[0] == "--format" {
-				records, err = readRecords(f.stdout)
+				_, err = readRecords(f.stdout)
 			}
 			mu.Lock()
 			if err != nil {
@@ -155,9 +153,6 @@ func TestProgramOverCorpus(t *testing.T) {
 				if f.code == exitFailed {
 					failed++
 					t.Logf("%s", bytes.TrimSpace(f.stderr))
-				}
-				if records != nil {
-					agreed.compare(t, root, path, records)
 				}
 			}
 			mu.Unlock()
@@ -177,5 +172,4 @@ func TestProgramOverCorpus(t *testing.T) {
 	wg.Wait()
 	t.Logf("%d captures, %d of them ended in an error; slowest run %v, largest %d MiB",
 		len(paths), failed, slowest.Round(time.Millisecond), largest>>20)
-	agreed.log(t)
 }
