@@ -48,8 +48,7 @@ func bounded(t *testing.T, tr *tracker.Tracker, limit int, segments []segment.Se
 			tr.Advance(s.Time)
 		}
 		tr.Observe(s)
-		// A connection stays beside the next one of its 4-tuple, so that there are never less than two.
-		if tr.Live() > max(limit, 2) {
+		if tr.Live() > limit {
 			t.Fatalf("segment %d: %d connections, want at most %d", i, tr.Live(), limit)
 		}
 		if err := tr.Broken(); err != nil {
