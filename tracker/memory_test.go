@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/tcplife/tcplife/internal/script"
 	"github.com/tcplife/tcplife/internal/segment"
 )
 
@@ -183,5 +184,35 @@ func TestJournalAfterAClockWentBack(t *testing.T) {
 		if n := len(j.entries); n > 32768 {
 			t.Errorf("%d ns apart: %d entries are kept, want those of 10 ms, which are 10,000", apart, n)
 		}
+	}
+}
+
+// TestVoidDeadlinesAreDropped: a connection that closed and whose last segments come again and again, all at one moment, takes no
+// more memory each time.
+func TestVoidDeadlinesAreDropped(t *testing.T) {
+	c, err := script.Parse("closed", `Closed, and acknowledged for ever.
+0     > S  0:0(0)
++.020 < S. 0:0(0) ack 1
++.001 > .  1:1(0) ack 1
++1    > F. 1:1(0) ack 1
++.020 < F. 1:1(0) ack 2
++.001 > .  2:2(0) ack 2
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	segments := c.Segments()
+	tr := New(DefaultConfig())
+	for i := range segments {
+		tr.Observe(&segments[i])
+	}
+	again := segments[len(segments)-1]
+	for i := range 10_000 {
+		again.Number++
+		again.IPID = uint16(i)
+		tr.Observe(&again)
+	}
+	if n := len(tr.queue); n > 1000 {
+		t.Errorf("%d deadlines for one connection", n)
 	}
 }

@@ -56,10 +56,34 @@ func (t *Tracker) schedule(c *connection) {
 
 func (t *Tracker) enqueue(c *connection) {
 	if c.deadline != 0 && (c.queuedAt == 0 || c.deadline < c.queuedAt) && !c.gone && !t.flushing {
+		if len(t.queue) > 2*len(t.fulls)+fewestVoid {
+			t.dropVoid()
+		}
 		c.queuedAt = c.deadline
 		heap.Push(&t.queue, deadline{at: c.deadline, packet: c.first.Packet, c: c, life: c.life})
 		t.soon(c.deadline)
 	}
+}
+
+// fewestVoid is how many void deadlines are not worth the while of looking for them.
+const fewestVoid = 64
+
+// dropVoid drops the deadlines that are void. Of the others there are no more than full connections: whoever closed and is heard
+// of again and again, all within a moment, would else leave one behind each time.
+func (t *Tracker) dropVoid() {
+	valid := t.queue[:0]
+	for _, d := range t.queue {
+		if d.valid() {
+			d.c.queuedAt = 0 // so that another one at the same time is not
+			valid = append(valid, d)
+		}
+	}
+	for _, d := range valid {
+		d.c.queuedAt = d.at
+	}
+	clear(t.queue[len(valid):]) // they hold on to nobody
+	t.queue = valid
+	heap.Init(&t.queue)
 }
 
 // valid reports whether d is its connection's entry still.
