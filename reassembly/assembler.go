@@ -8,6 +8,8 @@
 // length and may hold octets before the first one captured.
 package reassembly
 
+import "unsafe"
+
 // settledKept is how many acknowledged holes are remembered, newest first, to
 // recognise their octets when they turn up after their acknowledgement: a
 // capture reorders packets by a few places, not by more. Older ones stay
@@ -205,4 +207,12 @@ func (a *Assembler) release() {
 	if g := a.gaps; len(g.list) == 0 && g.missing == 0 && g.dropped == 0 && g.forgotten == 0 {
 		a.gaps = nil
 	}
+}
+
+// Size returns what the Assembler has in memory beside itself, in bytes.
+func (a *Assembler) Size() int64 {
+	if a.gaps == nil {
+		return 0
+	}
+	return int64(unsafe.Sizeof(*a.gaps)) + int64(cap(a.gaps.list))*int64(unsafe.Sizeof(Range{}))
 }

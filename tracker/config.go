@@ -15,6 +15,9 @@ type Config struct {
 	// MaxConnections bounds the table. Over it the least useful connection leaves
 	// early: closed ones first, then those not heard of for longest. Counted as Evicted.
 	MaxConnections int
+	// MaxMemory bounds what the tracker holds, in octets; 0: by MaxConnections alone. Over it connections leave early in the same order,
+	// counted as well. Records that nobody has taken yet come on top. At least 4 MiB are allowed.
+	MaxMemory int64
 	// MaxFacts bounds the notable facts of one connection.
 	MaxFacts int
 	// Key keeps connections of the same addresses and ports apart whose paths (segment.Segment.Path) it tells apart; nil:

@@ -29,6 +29,7 @@ type connection struct {
 	ref          ref    // where it stands
 	life         uint32 // how many connections stood there before it
 	cutAt        int64  // trace time when the record left
+	weighed      int64  // what of its facts, holes and the like is counted (memory.go)
 }
 
 // course is what concerns both ends.

@@ -104,8 +104,13 @@ func (q *embryos) syn(e *embryo) segment.Segment {
 type embryos struct {
 	line
 	slab slab[embryo]
-	long slab[[2]segment.IP] // addresses of IPv6
+	long slab[longPair] // addresses of IPv6
+	// lapsed are those whose time was over and whose records nobody has taken yet: their places+1, in the order of their records, each
+	// linked to the next. prev holds the incarnation then. A list of them would take as much as they do.
+	lapsed struct{ first, last uint32 }
 }
+
+type longPair [2]segment.IP
 
 func (e *embryo) links() (before, behind *uint32) { return &e.prev, &e.next }
 
@@ -120,7 +125,7 @@ func (q *embryos) add(s *segment.Segment) (place uint32, ok bool) {
 		e.a, e.b = binary.BigEndian.Uint32(a[12:]), binary.BigEndian.Uint32(b[12:])
 	} else {
 		at, both := q.long.take()
-		*both = [2]segment.IP{*a, *b}
+		*both = longPair{*a, *b}
 		e.a, e.bits = at, e.bits|1<<isLongAt
 	}
 	join(&q.line, &q.slab, place)
@@ -213,8 +218,39 @@ func (t *Tracker) letGo(reason EndReason, at int64) {
 		t.table.remove(uint32(hash), r)
 		t.past.left(hash, incarnation)
 	}
-	t.left(leaving{
+	l := leaving{
 		at: at, packet: e.number(), ref: r, reason: reason, rank: reason.rank(),
 		incarnation: uint16(min(incarnation, math.MaxUint16)),
-	})
+	}
+	if reason != EndAttempt {
+		t.left(l)
+		return
+	}
+	t.count(&l)
+	q := &t.embryos
+	e.prev, e.next = uint32(l.incarnation), 0
+	if q.lapsed.last != 0 {
+		q.slab.at(q.lapsed.last - 1).next = l.ref.place() + 1
+	} else {
+		q.lapsed.first = l.ref.place() + 1
+	}
+	q.lapsed.last = l.ref.place() + 1
+}
+
+// firstLapsed is the first of the lapsed. There is one.
+func (t *Tracker) firstLapsed() leaving {
+	place := t.embryos.lapsed.first - 1
+	e := t.embryos.slab.at(place)
+	return leaving{
+		at: e.at.time() + t.cfg.Attempt.Nanoseconds(), packet: e.number(), ref: refTo(lone, place),
+		reason: EndAttempt, rank: EndAttempt.rank(), incarnation: uint16(e.prev),
+	}
+}
+
+// takeLapsed takes the first of them off.
+func (q *embryos) takeLapsed() {
+	l := &q.lapsed
+	if l.first = q.slab.at(l.first - 1).next; l.first == 0 {
+		l.last = 0
+	}
 }

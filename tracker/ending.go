@@ -29,7 +29,7 @@ func (t *Tracker) remaining() []slot {
 		}
 	}
 	for _, c := range t.fulls {
-		if !c.gone {
+		if c != nil && !c.gone {
 			add(c.ref, c.first.Packet)
 		}
 	}

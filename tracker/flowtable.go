@@ -76,12 +76,15 @@ func (t *flowTable) mask() uint32 { return uint32(len(t.slots) - 1) }
 
 // add enters a flow that is not in the table.
 func (t *flowTable) add(hash uint32, r ref) {
-	if t.used >= len(t.slots)/8*7 {
-		t.grow()
+	if t.isFull(0) {
+		t.resize(2 * len(t.slots))
 	}
 	t.used++
 	t.put(hash, r)
 }
+
+// isFull reports whether it is, with so many more.
+func (t *flowTable) isFull(more int) bool { return t.used+more >= len(t.slots)/8*7 }
 
 func (t *flowTable) put(hash uint32, r ref) {
 	mask := t.mask()
@@ -92,9 +95,10 @@ func (t *flowTable) put(hash uint32, r ref) {
 	t.slots[i] = slot{hash, r}
 }
 
-func (t *flowTable) grow() {
+// resize gives it another number of slots, a power of two.
+func (t *flowTable) resize(slots int) {
 	old := t.slots
-	t.slots = make([]slot, 2*len(old))
+	t.slots = make([]slot, slots)
 	for _, s := range old {
 		if s.ref != 0 {
 			t.put(s.hash, s.ref)

@@ -7,25 +7,39 @@ type history struct {
 	counts []uint16 // saturating
 	order  []uint64 // a ring, in order of their coming
 	next   int
+	less   uint8 // how often its size is halved, for want of memory
 }
 
 // maxHistory bounds the 4-tuples remembered: about 30 MB, reached after a million of them have closed.
 const maxHistory = 1 << 20
 
+func (h *history) most() int { return maxHistory >> h.less }
+
+// size is what it takes, in octets.
+func (h *history) size() int64 { return int64(len(h.hashes))*(8+2) + int64(cap(h.order))*8 }
+
+// fit halves it until it takes no more than that at its largest.
+func (h *history) fit(octets int64) {
+	const each = 2*(8+2) + 8 // its table is at least a quarter empty, and doubles
+	for int64(h.most())*each > octets && h.most() > fewestSlots {
+		h.less++
+	}
+}
+
 // left records that connection number n of the flow with this hash left.
 func (h *history) left(hash uint64, n int) {
 	hash |= 1 // never 0
-	if len(h.order) >= len(h.hashes)/4*3 && len(h.order) < maxHistory {
+	if len(h.order) >= len(h.hashes)/4*3 && len(h.order) < h.most() {
 		h.grow()
 	}
 	i := h.find(hash)
 	if h.hashes[i] == 0 {
-		if len(h.order) < maxHistory {
+		if len(h.order) < h.most() {
 			h.order = append(h.order, hash)
 		} else {
 			h.forget(h.order[h.next])
 			h.order[h.next] = hash
-			h.next = (h.next + 1) % maxHistory
+			h.next = (h.next + 1) % h.most()
 			i = h.find(hash)
 		}
 		h.hashes[i] = hash

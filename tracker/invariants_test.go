@@ -14,7 +14,7 @@ func (t *Tracker) Live() int { return t.live }
 // if all is well. It is meant for trackers that do not flush yet.
 func (t *Tracker) Broken() error {
 	c := census{t: t, table: map[ref]bool{}, seen: map[ref]bool{}}
-	for _, check := range []func() error{c.slots, c.lone, c.open, c.closed, c.whole, c.left, c.unused, c.times} {
+	for _, check := range []func() error{c.slots, c.lone, c.open, c.closed, c.whole, c.left, c.unused, c.times, c.memory} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -34,6 +34,8 @@ type census struct {
 	table map[ref]bool // entries of the table that nobody has claimed yet
 	seen  map[ref]bool // places in use: those of living connections, of sleepers and of records not taken yet
 	live  int
+	// lapsed is how many embryos wait for their records to be taken.
+	lapsed int64
 }
 
 // use notes that a place is in use.
@@ -176,6 +178,9 @@ func (c *census) closed() error {
 
 func (c *census) whole() error {
 	for place, f := range c.t.fulls {
+		if f == nil {
+			continue
+		}
 		if f.ref != refTo(full, uint32(place)) {
 			return fmt.Errorf("%v stands at %d", f.ref, place)
 		}
@@ -196,7 +201,7 @@ func (c *census) whole() error {
 		}
 	}
 	for place, f := range c.t.fulls {
-		if !f.gone && !c.seen[f.ref] {
+		if f != nil && !f.gone && !c.seen[f.ref] {
 			return fmt.Errorf("nothing leads to %d", place)
 		}
 	}
@@ -204,6 +209,17 @@ func (c *census) whole() error {
 }
 
 func (c *census) left() error {
+	lapsed, before := &c.t.embryos.lapsed, uint32(0)
+	for at := lapsed.first; at != 0; at = c.t.embryos.slab.at(at - 1).next {
+		if err := c.use(refTo(lone, at-1)); err != nil {
+			return fmt.Errorf("a lapsed one: %w", err)
+		}
+		c.lapsed++
+		before = at
+	}
+	if lapsed.last != before {
+		return fmt.Errorf("the last lapsed one is %d, want %d", lapsed.last, before)
+	}
 	for i := range c.t.ended {
 		l := &c.t.ended[i]
 		if err := c.use(l.ref); err != nil {
@@ -242,6 +258,14 @@ func (c *census) unused() error {
 		}
 	}
 	all += len(c.t.fulls)
+	for _, place := range c.t.vacant {
+		if c.t.fulls[place] != nil {
+			return fmt.Errorf("%d is not vacant", place)
+		}
+		if err := c.use(refTo(full, place)); err != nil {
+			return fmt.Errorf("a vacant one: %w", err)
+		}
+	}
 	for _, f := range c.t.unused {
 		if !f.gone {
 			return fmt.Errorf("%v is free, and not gone", f.ref)
@@ -275,11 +299,74 @@ func (c *census) times() error {
 		}
 	}
 	for _, f := range c.t.fulls {
-		if f.gone || f.deadline == 0 {
+		if f == nil || f.gone || f.deadline == 0 {
 			continue
 		}
 		if at, ok := queued[f]; !ok || at > f.deadline || at < c.t.due {
 			return fmt.Errorf("%v leaves at %d, waits until %d (%v), somebody is due at %d", f.ref, f.deadline, at, ok, c.t.due)
+		}
+	}
+	return nil
+}
+
+// memory: what is counted of what the tracker holds is what it holds.
+func (c *census) memory() error {
+	t, b := c.t, &c.t.bound
+	var facts, unused, told, room, asleep int64
+	for place := range t.plains.next {
+		if p := t.plains.at(place); p.bits&inUse != 0 && p.standsIn() {
+			asleep++
+		}
+	}
+	for _, f := range t.fulls {
+		if f != nil {
+			facts += f.weighed
+		}
+	}
+	for _, f := range t.unused {
+		unused += f.bulk()
+	}
+	for _, s := range t.stories {
+		if s != nil {
+			room += s.size()
+		}
+	}
+	left := [settled + 1]int64{lone: c.lapsed}
+	for _, l := range t.ended {
+		left[l.ref.form()]++
+	}
+	for place := range t.settleds.next {
+		if q := t.settleds.at(place); q.bits&inUse != 0 && q.story != 0 {
+			told += t.stories[q.story-1].size()
+		}
+	}
+	switch {
+	case asleep != t.asleep:
+		return fmt.Errorf("%d full connections are asleep, %d counted", asleep, t.asleep)
+	case facts != b.facts:
+		return fmt.Errorf("full connections have %d octets beside their size, %d counted", facts, b.facts)
+	case unused != b.unused:
+		return fmt.Errorf("those without use have %d, %d counted", unused, b.unused)
+	case told != b.told, room != b.room:
+		return fmt.Errorf("stories take %d of %d, %d of %d counted", told, room, b.told, b.room)
+	case left != b.left:
+		return fmt.Errorf("records not taken by form: %v, %v counted", left, b.left)
+	}
+	for what, l := range map[string]*line{"embryos": &t.embryos.line, "half open": &t.half, "settled": &t.settled} {
+		n, most := uint32(0), max(t.embryos.slab.next, t.plains.next, t.settleds.next)
+		for at := l.first; at != 0 && n <= most; n++ {
+			switch l {
+			case &t.embryos.line:
+				at = t.embryos.slab.at(at - 1).next
+			case &t.half:
+				_, behind := t.plains.at(at - 1).links()
+				at = *behind
+			default:
+				at = t.settleds.at(at - 1).next
+			}
+		}
+		if n != l.n {
+			return fmt.Errorf("%d %s in line, %d counted", n, what, l.n)
 		}
 	}
 	return nil

@@ -1,6 +1,10 @@
 package tracker
 
-import "github.com/tcplife/tcplife/internal/segment"
+import (
+	"unsafe"
+
+	"github.com/tcplife/tcplife/internal/segment"
+)
 
 // journal remembers the segments of the last milliseconds, all connections together, so that a segment
 // captured twice is known again. Each connection has a thread through it, from its latest segment back. A
@@ -11,6 +15,7 @@ type journal struct {
 	newest  uint32  // the latest time of an entry, see entry.at; that of the last one when they are disordered
 	// disordered: some segment was stamped earlier than one before it. Until then what follows a segment is no older.
 	disordered bool
+	less       uint8 // how often its longest is halved, for want of memory
 }
 
 // entry is what tells a segment captured twice from one sent twice.
@@ -56,6 +61,16 @@ const (
 	longestJournal  = 1 << 22 // 64 MB: more than 200 million segments a second
 )
 
+// size is what it takes, in octets.
+func (j *journal) size() int64 { return int64(len(j.entries)) * int64(unsafe.Sizeof(entry{})) }
+
+// fit halves its longest until that takes no more octets.
+func (j *journal) fit(octets int64) {
+	for int64(longestJournal>>j.less)*int64(unsafe.Sizeof(entry{})) > octets && longestJournal>>j.less > shortestJournal {
+		j.less++
+	}
+}
+
 // add remembers a segment of the end that sends in direction d.
 func (j *journal) add(t *thread, d segment.Direction, hash, now uint32) {
 	if j.entries == nil {
@@ -64,7 +79,7 @@ func (j *journal) add(t *thread, d segment.Direction, hash, now uint32) {
 	if int32(now-j.newest) > 0 || j.disordered { // a clock that went back may never catch up
 		j.newest = now
 	}
-	if oldest := j.at(j.next); j.next > uint32(len(j.entries)) && len(j.entries) < longestJournal {
+	if oldest := j.at(j.next); j.next > uint32(len(j.entries)) && len(j.entries) < longestJournal>>j.less {
 		if age := int32(j.newest - oldest.at); age < journalKept && age > -journalKept {
 			j.grow()
 		}

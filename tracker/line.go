@@ -2,7 +2,10 @@ package tracker
 
 // line is a queue through values of a slab, each linked to its neighbours: who came first stands first, and anybody may
 // step out.
-type line struct{ first, last uint32 } // place+1; 0: nobody
+type line struct {
+	first, last uint32 // place+1; 0: nobody
+	n           uint32
+}
 
 // queued is a value that can stand in a line.
 type queued[T any] interface {
@@ -14,6 +17,7 @@ type queued[T any] interface {
 func join[T any, P queued[T]](l *line, s *slab[T], place uint32) {
 	before, behind := P(s.at(place)).links()
 	*before, *behind = l.last, 0
+	l.n++
 	if l.last != 0 {
 		_, end := P(s.at(l.last - 1)).links()
 		*end = place + 1
@@ -26,6 +30,7 @@ func join[T any, P queued[T]](l *line, s *slab[T], place uint32) {
 // stepOut takes the value at a place out of the line.
 func stepOut[T any, P queued[T]](l *line, s *slab[T], place uint32) {
 	before, behind := P(s.at(place)).links()
+	l.n--
 	if *before != 0 {
 		_, next := P(s.at(*before - 1)).links()
 		*next = *behind

@@ -43,6 +43,7 @@ func (t *Tracker) quote(s *segment.Segment, hash uint64) Verdict {
 	if c == nil {
 		return v
 	}
+	t.weigh(c)
 	switch {
 	case c.calm:
 		t.sleep(c, hash)

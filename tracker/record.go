@@ -244,7 +244,7 @@ const (
 	EndReplaced                    // a new incarnation took over
 	EndAttempt                     // the connection attempt was never answered in time
 	EndOfCapture                   // the input ended
-	EndEvicted                     // Config.MaxConnections was reached
+	EndEvicted                     // Config.MaxConnections or MaxMemory was reached
 	numEndReasons = iota
 )
 

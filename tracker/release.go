@@ -62,17 +62,23 @@ type leaving struct {
 
 func (l *leaving) order() Order { return Order{At: l.at, rank: l.rank, packet: l.packet} }
 
-// left notes that what stands at r has left the table.
+// left notes that somebody has left the table.
 func (t *Tracker) left(l leaving) {
-	t.live--
-	t.sum.Connections++
-	if l.reason == EndEvicted {
-		t.sum.Evicted++
-	}
+	t.count(&l)
 	if l.rank == forced {
 		l.packet = t.sum.Last.Packet // by this one
 	}
 	t.ended = append(t.ended, l)
+}
+
+// count counts who has left the table.
+func (t *Tracker) count(l *leaving) {
+	t.live--
+	t.bound.left[l.ref.form()]++
+	t.sum.Connections++
+	if l.reason == EndEvicted {
+		t.countEvicted(l.ref)
+	}
 }
 
 // release takes a full connection out of the table.
@@ -85,6 +91,8 @@ func (t *Tracker) lapse(c *connection) { t.releaseAs(c, c.settledReason(), inTim
 
 func (t *Tracker) releaseAs(c *connection, reason EndReason, as rank, at int64) {
 	c.reason, c.cutAt, c.gone = reason, at, true
+	t.bound.facts -= c.weighed
+	c.weighed = 0
 	if !t.flushing { // else nobody will ask
 		t.unlist(c)
 	}
@@ -161,7 +169,7 @@ func (t *Tracker) Flush() (done bool) {
 			case settled:
 				t.leaveSettledAt(place, EndOfCapture, t.now)
 			default:
-				if c := t.fulls[place]; !c.gone {
+				if c := t.fulls[place]; c != nil && !c.gone {
 					t.release(c, EndOfCapture, t.now)
 				}
 			}
@@ -178,7 +186,7 @@ func (t *Tracker) Flush() (done bool) {
 // A record is valid until the next one: Clone those to be kept.
 func (t *Tracker) Take() iter.Seq2[Order, *Connection] {
 	return func(yield func(Order, *Connection) bool) {
-		if len(t.ended) == 0 {
+		if t.nobodyLeft() {
 			return
 		}
 		inOrder := func(a, b leaving) int { return a.order().Compare(b.order()) }
@@ -186,19 +194,46 @@ func (t *Tracker) Take() iter.Seq2[Order, *Connection] {
 			slices.SortStableFunc(t.ended, inOrder)
 		}
 		taken := 0
-		for i := range t.ended {
-			taken++
-			if l := &t.ended[i]; !yield(l.order(), t.record(l)) {
-				break
+		for {
+			var l leaving
+			lapsed := t.embryos.lapsed.first != 0
+			if lapsed {
+				l = t.firstLapsed()
+			}
+			switch {
+			case taken < len(t.ended) && !(lapsed && l.order().Compare(t.ended[taken].order()) < 0):
+				l = t.ended[taken]
+				taken++
+			case lapsed:
+				t.embryos.takeLapsed()
+			default:
+				t.allTaken()
+				return
+			}
+			if !yield(l.order(), t.record(&l)) {
+				t.ended = t.ended[:copy(t.ended, t.ended[taken:])]
+				return
 			}
 		}
-		t.ended = t.ended[:copy(t.ended, t.ended[taken:])]
 	}
+}
+
+// nobodyLeft reports whether all records were taken.
+func (t *Tracker) nobodyLeft() bool { return len(t.ended) == 0 && t.embryos.lapsed.first == 0 }
+
+// allTaken empties the list of those who left. One that grew, since time jumped, is given back.
+func (t *Tracker) allTaken() {
+	const usual = 4096
+	if t.ended = t.ended[:0]; cap(t.ended) > usual {
+		t.ended = nil
+	}
+	t.bound.unlooked = 0 // their places are free
 }
 
 // record makes the record of a connection that left, and frees its place.
 func (t *Tracker) record(l *leaving) *Connection {
 	place := l.ref.place()
+	t.bound.left[l.ref.form()]--
 	switch l.ref.form() {
 	case lone:
 		e := t.embryos.slab.at(place)

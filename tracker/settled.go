@@ -312,5 +312,6 @@ func (t *Tracker) leaveSettled(reason EndReason, at int64) {
 func (t *Tracker) leaveSettledAt(place uint32, reason EndReason, at int64) {
 	q := t.settleds.at(place)
 	stepOut(&t.settled, &t.settleds, place)
+	t.tellNoMore(q)
 	t.gone(&q.plainConn, refTo(settled, place), reason, at)
 }

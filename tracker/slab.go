@@ -1,6 +1,9 @@
 package tracker
 
-import "math/bits"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 // A slab grows by chunks of doubling length, so that a small trace costs little, and then of equal length, so that
 // little of the last one is unused.
@@ -46,3 +49,21 @@ func (s *slab[T]) take() (place uint32, v *T) {
 
 // give returns a place.
 func (s *slab[T]) give(place uint32) { s.free = append(s.free, place) }
+
+// used is how many places are taken.
+func (s *slab[T]) used() int64 { return int64(s.next) - int64(len(s.free)) }
+
+// size is what it takes, in octets.
+func (s *slab[T]) size() int64 {
+	var v T
+	return int64(chunkEnd(len(s.chunks)))*int64(unsafe.Sizeof(v)) + int64(cap(s.free))*4
+}
+
+// chunkEnd is the first place behind so many chunks.
+func chunkEnd(chunks int) uint32 {
+	const doubling = chunkBits - firstChunkBits
+	if chunks <= doubling {
+		return 1<<(chunks+firstChunkBits) - 1<<firstChunkBits
+	}
+	return uint32(chunks-doubling+1)<<chunkBits - 1<<firstChunkBits
+}

@@ -40,6 +40,7 @@ func (t *Tracker) sleep(c *connection, hash uint64) {
 	}
 	t.table.replace(uint32(hash), c.ref, refTo(plain, place))
 	c.gone, c.queuedAt = true, 0 // what stands in is in the table
+	t.asleep++
 }
 
 // atEase reports whether nothing is pending at e that a plainConn has no room for.
@@ -80,6 +81,7 @@ func (p *plainConn) standInFor(to *plainEnd, e *endpoint) bool {
 func (t *Tracker) wake(r ref, hash uint64) *connection {
 	p := t.plains.at(r.place())
 	c := t.fulls[p.sleeper()]
+	t.asleep--
 	c.gone, c.heard, c.thread, c.lastFile = false, p.bits&heard != 0, p.thread(), uint32(p.lastFile)
 	var acked [2]bool // it acknowledged something new
 	for d := range c.ends {

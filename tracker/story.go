@@ -45,10 +45,18 @@ func (t *Tracker) tell(c *connection) uint32 {
 		t.told = t.told[:n-1]
 	} else {
 		place = uint32(len(t.stories))
-		t.stories = append(t.stories, new(story))
+		t.stories = append(t.stories, nil)
 	}
 	s := t.stories[place]
+	if s == nil {
+		s = new(story)
+		t.stories[place] = s
+	} else {
+		t.bound.room -= s.size()
+	}
 	s.facts = append(s.facts[:0], c.facts...)
+	t.bound.room += s.size()
+	t.bound.told += s.size()
 	s.factsDropped = c.factsDropped
 	for d := range c.ends {
 		s.ends[d].tell(&c.ends[d])
@@ -58,10 +66,20 @@ func (t *Tracker) tell(c *connection) uint32 {
 
 // forget gives the place of a story back.
 func (t *Tracker) forget(q *settledConn) {
+	if q.bits&inUse != 0 { // else it has left
+		t.tellNoMore(q)
+	}
 	if q.story != 0 && !t.flushing {
 		t.told = append(t.told, q.story-1)
 	}
 	q.story = 0
+}
+
+// tellNoMore counts the story of q, if it has one, among those that nobody needs but for a record.
+func (t *Tracker) tellNoMore(q *settledConn) {
+	if q.story != 0 {
+		t.bound.told -= t.stories[q.story-1].size()
+	}
 }
 
 // unpack makes c, which is empty, the connection that settled.

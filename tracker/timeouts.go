@@ -40,7 +40,7 @@ func (t *Tracker) schedule(c *connection) {
 	switch {
 	case a.done() && b.done() || c.refusedBy.Seen():
 		c.deadline = c.last.At + t.cfg.stragglers()
-	case !a.has(RcvAckSyn) && !b.has(RcvAckSyn) && !a.has(RcvSynAck) && !b.has(RcvSynAck) && (a.has(SndSyn) || b.has(SndSyn)):
+	case c.isAttempt():
 		c.deadline = c.last.At + t.cfg.Attempt.Nanoseconds()
 	default:
 		c.deadline = 0
@@ -52,6 +52,12 @@ func (t *Tracker) schedule(c *connection) {
 		t.enqueue(c.previous)
 	}
 	t.enqueue(c)
+}
+
+// isAttempt reports whether the handshake was begun and is not done.
+func (c *connection) isAttempt() bool {
+	a, b := &c.ends[0], &c.ends[1]
+	return !a.has(RcvAckSyn) && !b.has(RcvAckSyn) && !a.has(RcvSynAck) && !b.has(RcvSynAck) && (a.has(SndSyn) || b.has(SndSyn))
 }
 
 func (t *Tracker) enqueue(c *connection) {

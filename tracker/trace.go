@@ -4,7 +4,10 @@ package tracker
 type Summary struct {
 	Segments        uint64 // offered to Observe
 	Connections     uint64 // records made
-	Evicted         uint64 // records closed early for Config.MaxConnections
+	Evicted         uint64 // records closed early for want of room
+	EvictedMemory   uint64 // those of them for Config.MaxMemory; the others were for Config.MaxConnections
+	EvictedHalfOpen uint64 // those that were attempts still
+	EvictedClosed   uint64 // those that were closed; the others were open
 	FactsDropped    uint64
 	RangesDropped   uint64
 	Duplicates      uint64 // segments captured twice
@@ -21,6 +24,9 @@ func (s *Summary) Add(o Summary) {
 	s.Segments += o.Segments
 	s.Connections += o.Connections
 	s.Evicted += o.Evicted
+	s.EvictedMemory += o.EvictedMemory
+	s.EvictedHalfOpen += o.EvictedHalfOpen
+	s.EvictedClosed += o.EvictedClosed
 	s.FactsDropped += o.FactsDropped
 	s.RangesDropped += o.RangesDropped
 	s.Duplicates += o.Duplicates

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/tcplife/tcplife/internal/segment"
+	"github.com/tcplife/tcplife/reassembly"
 )
 
 // Tracker follows all connections of a trace. One goroutine owns it.
@@ -26,13 +27,19 @@ type Tracker struct {
 	told     []uint32 // places among the stories that are free
 	fulls    []*connection
 	unused   []*connection // of fulls
+	vacant   []uint32      // places among the fulls without a connection
 	journal  journal
 	past     history
 
 	queue deadlines // full connections that leave by themselves, soonest first
 	due   int64     // nobody leaves by themselves before
 	live  int       // connections in the table, earlier incarnations included
-	hand  int       // where the search for idle ones goes on
+	// hands are where the search for idle ones goes on.
+	hands struct {
+		plain uint32
+		full  int
+	}
+	asleep int64 // full connections for which a plainConn stands in
 
 	begun bool
 	start int64 // when the trace began
@@ -43,6 +50,7 @@ type Tracker struct {
 	flushing bool
 	rest     []slot // what Flush has still to let go, by first packet
 	out      Connection
+	bound    bound
 	spare    connection
 	scratch  scratch
 	touched  uint32 // what touch read
@@ -53,7 +61,11 @@ const touchAhead = 32
 
 // New returns an empty tracker.
 func New(cfg Config) *Tracker {
-	return &Tracker{cfg: cfg, table: newFlowTable(), due: math.MaxInt64}
+	t := &Tracker{cfg: cfg, table: newFlowTable(), due: math.MaxInt64}
+	if cfg.MaxMemory > 0 {
+		t.keepWithin(max(cfg.MaxMemory, leastMemory))
+	}
+	return t
 }
 
 // Observe replays one segment. Segments come in the order of the merged trace.
@@ -83,6 +95,9 @@ func (t *Tracker) ObserveThese(batch []segment.Segment, hashes []uint64, picks [
 }
 
 func (t *Tracker) observe(s *segment.Segment, hash uint64) Verdict {
+	if t.bound.unlooked--; t.bound.unlooked < 0 {
+		t.look()
+	}
 	if s.IsQuote {
 		t.Advance(s.Time)
 		return t.quote(s, hash)
@@ -144,6 +159,9 @@ func (t *Tracker) assign(s *segment.Segment, hash uint64) Verdict {
 	c := t.incarnationFor(s, hash)
 	c.heard = true
 	v := Verdict{Connection: c.first.Packet, Note: t.apply(c, s)}
+	if t.weigh(c); c.previous != nil {
+		t.weigh(c.previous)
+	}
 	switch control := s.Flags & (segment.SYN | segment.FIN | segment.RST); {
 	case c.calm && control == 0:
 		if v.Note == 0 {
@@ -284,8 +302,15 @@ func (t *Tracker) newConnection() *connection {
 	if n := len(t.unused); n > 0 {
 		c := t.unused[n-1]
 		t.unused = t.unused[:n-1]
+		t.bound.unused -= c.bulk()
 		c.reset()
 		return c
+	}
+	if n := len(t.vacant); n > 0 {
+		place := t.vacant[n-1]
+		t.vacant = t.vacant[:n-1]
+		t.fulls[place] = &connection{ref: refTo(full, place)}
+		return t.fulls[place]
 	}
 	c := &connection{ref: refTo(full, uint32(len(t.fulls)))}
 	t.fulls = append(t.fulls, c)
@@ -296,5 +321,15 @@ func (t *Tracker) newConnection() *connection {
 func (t *Tracker) free(c *connection) {
 	c.gone = true
 	c.life++
+	t.bound.facts -= c.weighed
+	c.weighed = 0
+	if t.flushing { // nobody comes after it
+		t.fulls[c.ref.place()] = nil
+		return
+	}
+	for d := range c.ends { // what it had in memory of its own; the next keeps only the room for facts and for closing
+		c.ends[d].stream, c.ends[d].doubtful = reassembly.Assembler{}, nil
+	}
+	t.bound.unused += c.bulk()
 	t.unused = append(t.unused, c)
 }
