@@ -122,8 +122,8 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 	if c := t.Summary.Backwards; c > 0 {
 		worse(Fair, "%s stamped earlier than the one before", counted(c, "packet"))
 	}
-	if t.Summary.Evicted > 0 {
-		worse(Fair, "limits of memory reached")
+	if c := t.Summary.Evicted; c > 0 {
+		worse(Fair, "%s left early, for %s was reached", counted(c, "connection"), anomaly.EvictedFor(&t.Summary))
 	}
 	if found(t, anomaly.OffloadSuperframes) > 0 {
 		fine = append(fine, "segments of several packets in one (TSO or GRO)")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tcplife/tcplife/report/anomaly"
 	"github.com/tcplife/tcplife/tracker"
 )
 
@@ -142,7 +143,8 @@ func limits(t *Trace) string {
 	var parts []string
 	s := &t.Summary
 	if s.Evicted > 0 {
-		parts = append(parts, counted(s.Evicted, "connection")+" closed early: more were open at once than the limit allows")
+		parts = append(parts, fmt.Sprintf("%s left early (%s): more were open at once than %s allows",
+			counted(s.Evicted, "connection"), anomaly.EvictedAs(s), anomaly.EvictedFor(s)))
 	}
 	if s.RangesDropped > 0 {
 		parts = append(parts, counted(s.RangesDropped, "hole")+" in streams not kept: their connections had more than the limit")

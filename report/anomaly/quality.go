@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/tracker"
@@ -247,43 +246,6 @@ var TimeWentBackwards = &Kind{
 			return nil
 		}
 		return oneFinding("%s stamped earlier than one before", count(n, "packet"))
-	},
-}
-
-// TableEvicted is about what was forgotten because of our own limits.
-var TableEvicted = &Kind{
-	Slug: "table-evicted", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
-	Reference: "tcplife's own limits",
-	Summary:   "One of our own limits was reached, and something was forgotten early.",
-	Explanation: "Not the network's doing. A connection that left the full table of open connections is counted again, as a midstream one, when it goes on; where byte ranges of a " +
-		"connection did not fit, findings about it are less sure; a segment whose path, of VLANs and tunnels, did not fit counts as untagged. Raise the limit if memory allows, or filter the capture.",
-	when: evicted,
-	judge: func(c *conn) []Finding {
-		if c.EndReason != tracker.EndEvicted {
-			return nil
-		}
-		return c.one(c.whole(c.Last.At, []tracker.Mark{c.Last}, "record closed after %s%s", ref(c.Last), timed(", %s after its first", c.First, c.Last)))
-	},
-	trace: func(t *trace, s source) []Finding {
-		var parts []string
-		for _, limit := range []struct {
-			n    uint64
-			noun string
-		}{
-			{s.sum.Evicted, "open connection"},
-			{s.sum.RangesDropped, "byte range"},
-			{t.overflow, "host, service or moment"},
-			{s.cap.PathsDropped, "path"},
-			{s.cap.Fragments.GivenUp, "datagram in IP fragments"},
-		} {
-			if limit.n > 0 {
-				parts = append(parts, fmt.Sprintf("%s: %s", limit.noun, grouped(limit.n)))
-			}
-		}
-		if len(parts) == 0 {
-			return nil
-		}
-		return oneFinding("did not fit, by kind: %s", strings.Join(parts, ", "))
 	},
 }
 

@@ -43,8 +43,15 @@ func TestTimeWentBackwards(t *testing.T) {
 }
 
 func TestTableEvicted(t *testing.T) {
-	if finding(t, finish(tracker.Summary{Evicted: 1, Connections: 9}, anomaly.Capture{}), "table-evicted") == nil {
-		t.Error("not reported")
+	for want, sum := range map[string]tracker.Summary{
+		"1 connection left early (1 open) when --max-connections was reached":                                        {Evicted: 1},
+		"6 connections left early (3 half-open, 1 closed, 2 open) when --max-memory was reached":                     {Evicted: 6, EvictedMemory: 6, EvictedHalfOpen: 3, EvictedClosed: 1},
+		"2 connections left early (2 half-open) when --max-connections or --max-memory was reached":                  {Evicted: 2, EvictedMemory: 1, EvictedHalfOpen: 2},
+		"1 connection left early (1 closed) when --max-connections was reached; did not fit, by kind: byte range: 4": {Evicted: 1, EvictedClosed: 1, RangesDropped: 4},
+	} {
+		if f := finding(t, finish(sum, anomaly.Capture{}), "table-evicted"); f == nil || f.Evidence != want {
+			t.Errorf("%+v, want %q", f, want)
+		}
 	}
 	if finding(t, finish(tracker.Summary{Connections: 9}, anomaly.Capture{}), "table-evicted") != nil {
 		t.Error("reported without an eviction")
