@@ -23,6 +23,8 @@ type blockReader struct {
 	lo, hi int   // buf[lo:hi] was read and not yet consumed
 	base   int64 // the stream's offset of buf[0]
 	err    error // why src gives no more; sticky
+	// account is where a buffer that grows is on; nil: nowhere.
+	account *account
 }
 
 func newBlockReader(src io.Reader, buf []byte) *blockReader {
@@ -72,9 +74,9 @@ func (b *blockReader) read() error {
 		b.lo = 0
 	}
 	if b.hi == len(b.buf) {
-		grown := make([]byte, 2*len(b.buf))
-		copy(grown, b.buf)
-		b.buf = grown
+		if err := b.grow(); err != nil {
+			return err
+		}
 	}
 	const maxEmptyReads = 100
 	for range maxEmptyReads {
@@ -90,6 +92,21 @@ func (b *blockReader) read() error {
 	}
 	b.err = io.ErrNoProgress
 	return b.err
+}
+
+// grow doubles the buffer. For a moment there are both.
+func (b *blockReader) grow() error {
+	old := len(b.buf)
+	if b.account != nil && !b.account.take(2*int64(old)) {
+		return fmt.Errorf("needs %w", ErrMemory)
+	}
+	grown := make([]byte, 2*old)
+	copy(grown, b.buf)
+	b.buf = grown
+	if b.account != nil {
+		b.account.give(int64(old))
+	}
+	return nil
 }
 
 // skip moves past n bytes without holding them.

@@ -25,14 +25,15 @@ type compression struct {
 	name string
 	is   func(h []byte) bool
 	open func(b *blockReader) (io.Reader, func(), error)
+	size int64 // of the decompressor, in bytes; that of zstd depends on the stream
 }
 
 func compressions() []compression {
 	return []compression{
-		{"gzip", func(h []byte) bool { return bytes.HasPrefix(h, []byte{0x1f, 0x8b}) }, openGzip},
-		{"zstd", isZstd, openZstd},
-		{"lz4", func(h []byte) bool { return bytes.HasPrefix(h, []byte{0x04, 0x22, 0x4d, 0x18}) }, openLz4},
-		{"bzip2", isBzip2, openBzip2},
+		{"gzip", func(h []byte) bool { return bytes.HasPrefix(h, []byte{0x1f, 0x8b}) }, openGzip, 128 << 10},
+		{"zstd", isZstd, openZstd, 0},
+		{"lz4", func(h []byte) bool { return bytes.HasPrefix(h, []byte{0x04, 0x22, 0x4d, 0x18}) }, openLz4, 2*4<<20 + 128<<10}, // two blocks
+		{"bzip2", isBzip2, openBzip2, 4 << 20},
 	}
 }
 
@@ -54,12 +55,40 @@ func openGzip(b *blockReader) (io.Reader, func(), error) {
 }
 
 func openZstd(b *blockReader) (io.Reader, func(), error) {
+	window, err := zstdWindow(b)
+	if err != nil {
+		return nil, nil, err
+	}
 	r, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(maxWindow))
+		zstd.WithDecoderMaxWindow(window))
 	if err != nil {
 		return nil, nil, err
 	}
 	return r, r.Close, nil
+}
+
+// zstdWindow is the largest window that a stream may have, for which there is room then: that of its first frame, and
+// what any decoder should take (RFC 8878 3.1.1.1.2), for others may follow.
+func zstdWindow(b *blockReader) (uint64, error) {
+	const (
+		usual  = 8 << 20
+		beside = 1 << 20 // what the decoder takes beside the window
+	)
+	if b.account == nil || b.account.room == nil {
+		return maxWindow, nil
+	}
+	var first zstd.Header
+	p, _ := b.peek(zstd.HeaderMaxSize)
+	if err := first.Decode(p); err != nil || first.Skippable {
+		first.WindowSize = usual
+	}
+	window := min(first.WindowSize, maxWindow) // a larger one is refused by the decoder, which says so
+	for _, w := range []uint64{max(window, usual), max(window, zstd.MinWindowSize)} {
+		if b.account.take(int64(w) + beside) {
+			return w, nil
+		}
+	}
+	return 0, fmt.Errorf("a window of %d bytes needs %w", window, ErrMemory)
 }
 
 func openLz4(b *blockReader) (io.Reader, func(), error) {
@@ -83,6 +112,10 @@ func decompress(b *blockReader) (plain *blockReader, names []string, release fun
 		if len(names) == maxNesting {
 			return nil, names, release, fmt.Errorf("%w: compressed more than %d times", ErrNotCapture, maxNesting)
 		}
+		const buffer = 64 << 10
+		if b.account != nil && !b.account.take(c.size+buffer) {
+			return nil, names, release, fmt.Errorf("%s needs %w", c.name, ErrMemory)
+		}
 		r, free, err := c.open(b)
 		if err != nil {
 			return nil, names, release, fmt.Errorf("%s: %w", c.name, cutShort(err))
@@ -91,7 +124,9 @@ func decompress(b *blockReader) (plain *blockReader, names []string, release fun
 		release = func() { free(); outer() }
 		names = append(names, c.name)
 		// Decompressors give little at a time; a small buffer grows as needed.
-		b = newBlockReader(&namedReader{c.name, r}, make([]byte, 64<<10))
+		inner := newBlockReader(&namedReader{c.name, r}, make([]byte, buffer))
+		inner.account = b.account
+		b = inner
 	}
 	return b, names, release, nil
 }

@@ -16,6 +16,7 @@ type input struct {
 	link    uint16 // and that packet's link type
 	hasTime bool   // there is a first packet
 	regular bool   // can be opened again
+	needs   int64  // about how much memory reading it takes
 	opened  *cursor
 	stats   FileStats
 	links   []uint16
@@ -54,6 +55,7 @@ type cursor struct {
 	plain   *blockReader
 	ahead   *ahead // may be nil
 	read    uint64 // packets, those of run included
+	account account
 }
 
 // countingReader counts what is read for Source.Progress.
@@ -72,14 +74,16 @@ func (c *countingReader) Read(p []byte) (int, error) {
 
 // open opens an input and reads its first packet. The cursor is nil if there
 // is no packet; the error then is nil only if the file says so itself.
-func (s *Source) open(in *input, buf []byte, done *atomic.Int64) (*cursor, error) {
+// acc has buf on it already.
+func (s *Source) open(in *input, buf []byte, done *atomic.Int64, acc account) (*cursor, error) {
 	raw, closer, err := s.stream(in)
 	if err != nil {
+		acc.close()
 		return nil, &FileError{Path: in.path, Err: bare(err)}
 	}
 	c := &cursor{
 		in: in, raw: &countingReader{r: raw, done: done}, file: closer,
-		release: func() {}, buf: buf, single: s.opt.single,
+		release: func() {}, buf: buf, single: s.opt.single, account: acc,
 	}
 	if err := c.start(); err != nil {
 		c.close()
@@ -125,6 +129,7 @@ func (s *Source) stream(in *input) (io.Reader, io.Closer, error) {
 // start recognises what the file is.
 func (c *cursor) start() error {
 	outer := newBlockReader(c.raw, c.buf)
+	outer.account = &c.account
 	b, names, release, err := decompress(outer)
 	c.release = release
 	c.packing = names
@@ -196,9 +201,12 @@ func (c *cursor) fileError(err error) error {
 			unit = " (decompressed)"
 		}
 		const rest = "the file is damaged from here"
-		if errors.Is(d.err, ErrCutShort) {
+		switch {
+		case errors.Is(d.err, ErrMemory):
+			fe.Err = fmt.Errorf("block at offset %d%s %w (%s read)", d.offset, unit, d.err, packets(c.read))
+		case errors.Is(d.err, ErrCutShort):
 			fe.Err = fmt.Errorf("%w in a block at offset %d%s; %s (%s read)", d.err, d.offset, unit, rest, packets(c.read))
-		} else {
+		default:
 			fe.Err = fmt.Errorf("block at offset %d%s: %w; %s (%s read)", d.offset, unit, d.err, rest, packets(c.read))
 		}
 		return fe
@@ -210,7 +218,7 @@ func (c *cursor) fileError(err error) error {
 // workAhead lets the decompressor of a cursor, if it has one, go on by itself.
 // A pipe is left alone: nobody could stop what waits for it.
 func (c *cursor) workAhead() {
-	if len(c.packing) > 0 && c.in.regular && c.plain.err == nil && !c.single {
+	if len(c.packing) > 0 && c.in.regular && c.plain.err == nil && !c.single && c.account.take(aheadPieces*aheadPiece) {
 		c.ahead = newAhead(c.plain.src)
 		c.plain.src = c.ahead
 	}
@@ -223,4 +231,5 @@ func (c *cursor) close() {
 	}
 	c.release()
 	c.file.Close()
+	c.account.close()
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"unsafe"
 )
 
 // Block types of pcapng (draft-ietf-opsawg-pcapng section 4).
@@ -196,6 +198,16 @@ func (r *pcapngReader) addInterface(b []byte) error {
 	var ok bool
 	if i.clock, ok = newClock(resolution, offset); !ok {
 		return fmt.Errorf("interface with a time resolution of 0x%02x, finer than 64 bits can tell", resolution)
+	}
+	if n := len(r.interfaces); n == cap(r.interfaces) {
+		grown := slices.Grow(r.interfaces, max(n, 8))
+		if a, size := r.b.account, int64(unsafe.Sizeof(i)); a != nil {
+			if !a.take(int64(cap(grown)) * size) {
+				return fmt.Errorf("with %d interfaces needs %w", n+1, ErrMemory)
+			}
+			a.give(int64(n) * size)
+		}
+		r.interfaces = grown
 	}
 	r.interfaces = append(r.interfaces, i)
 	return nil

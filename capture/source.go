@@ -38,6 +38,9 @@ type Options struct {
 	VerifyChecksums bool
 	// Key says by which parts of their paths connections are to be kept apart (Source.Paths).
 	Key segment.PathKey
+	// MaxMemory bounds, in bytes, what buffers, decompressors and tables of all inputs open at a time take; 0: nothing does but
+	// how many there can be. An input that asks for more is an error of that input.
+	MaxMemory int64
 	// Log gets what is worth knowing but no error; may be nil.
 	Log *slog.Logger
 	// single has packets read one at a time, decoded without the shortcut for
@@ -57,6 +60,8 @@ const (
 	// get a small one, so that memory stays bounded at some 30 MiB.
 	fewOpen        = 64
 	smallBlockSize = 32 << 10
+	// fewBuffers is how many are kept of files that were closed: those of a ring come one after the other.
+	fewBuffers = 4
 	// checkEvery is after how many frames without a segment Next looks whether
 	// it was cancelled.
 	checkEvery = 4096
@@ -72,6 +77,7 @@ type Source struct {
 	pending []*input // not opened yet, earliest first
 	heap    merger
 	buffers [][]byte // of blockSize, for reuse
+	room    *room
 	number  uint64
 	stats   Stats
 	skipped skipCounts
@@ -87,7 +93,7 @@ type Source struct {
 // read is recorded in Stats().Files; the error is one of usage: no input, or a
 // filter that does not compile.
 func Open(ctx context.Context, paths []string, opt Options) (*Source, error) {
-	s := &Source{ctx: ctx, opt: opt}
+	s := &Source{ctx: ctx, opt: opt, room: newRoom(opt.MaxMemory)}
 	s.paths.By = opt.Key
 	s.dec = newDecoder(opt.VerifyChecksums, &s.paths)
 	if opt.Log == nil {
@@ -125,12 +131,18 @@ func (s *Source) probe(all []named) error {
 			continue
 		}
 		use, read := buf, new(atomic.Int64)
+		acc := account{room: s.room}
 		if !isRegularFile(n.path) {
 			use, read = make([]byte, blockSize), &s.done
+			acc.take(blockSize) // if it has no room, the next that asks will say so
 		}
-		c, err := s.open(in, use, read)
+		c, err := s.open(in, use, read, acc)
 		if c != nil {
 			in.hasTime, in.first, in.link = true, c.time, c.run[0].link
+			in.needs = c.account.held + blockSize
+			if len(c.packing) > 0 {
+				in.needs += aheadPieces * aheadPiece
+			}
 			if in.regular {
 				c.close()
 			} else {
@@ -245,9 +257,12 @@ func (s *Source) admit(in *input) {
 				"more than %d captures of the same time; merge some of them first, for example with mergecap", maxOpen)})
 			return
 		}
-		var err error
-		if c, err = s.open(in, s.buffer(), &s.done); err != nil || c == nil {
-			s.finish(in, err)
+		buf, acc, err := s.buffer()
+		if err == nil {
+			c, err = s.open(in, buf, &s.done, acc)
+		}
+		if err != nil || c == nil {
+			s.finish(in, s.tooMany(in, err))
 			return
 		}
 		if len(s.heap) < maxAhead {
@@ -257,16 +272,30 @@ func (s *Source) admit(in *input) {
 	s.heap.push(c)
 }
 
-func (s *Source) buffer() []byte {
-	if len(s.heap) >= fewOpen {
-		return make([]byte, smallBlockSize)
+// tooMany says that it is the other open inputs that leave no memory for this one.
+func (s *Source) tooMany(in *input, err error) error {
+	if errors.Is(err, ErrMemory) && len(s.heap) > 0 {
+		return &FileError{Path: in.path, Err: fmt.Errorf("%w, beside %d captures of the same time; merge some of them first, for example with mergecap", ErrMemory, len(s.heap))}
 	}
-	if last := len(s.buffers) - 1; last >= 0 {
-		buf := s.buffers[last]
-		s.buffers = s.buffers[:last]
-		return buf
+	return err
+}
+
+// buffer returns a buffer to read with, small if many files are open or little memory is left.
+func (s *Source) buffer() ([]byte, account, error) {
+	acc := account{room: s.room}
+	few := len(s.heap) < fewOpen && (s.room == nil || s.room.left.Load() > s.opt.MaxMemory/2)
+	if few && acc.take(blockSize) {
+		if last := len(s.buffers) - 1; last >= 0 {
+			buf := s.buffers[last]
+			s.buffers = s.buffers[:last]
+			return buf, acc, nil
+		}
+		return make([]byte, blockSize), acc, nil
 	}
-	return make([]byte, blockSize)
+	if !acc.take(smallBlockSize) {
+		return nil, acc, ErrMemory
+	}
+	return make([]byte, smallBlockSize), acc, nil
 }
 
 // advance moves the earliest cursor past n packets.
@@ -280,7 +309,7 @@ func (s *Source) advance(c *cursor, n int) {
 	c.in.drops = c.reader.lost()
 	c.in.stats.Format = c.format()
 	c.close()
-	if len(c.buf) == blockSize {
+	if len(c.buf) == blockSize && len(s.buffers) < fewBuffers {
 		s.buffers = append(s.buffers, c.buf)
 	}
 	if errors.Is(err, io.EOF) {

@@ -43,6 +43,9 @@ func (e *FileError) Error() string {
 	if errors.Is(e.Err, ErrCutShort) {
 		return fmt.Sprintf("%s: cut short in packet %d at offset %d%s", e.Path, e.Packet, e.Offset, unit)
 	}
+	if errors.Is(e.Err, ErrMemory) {
+		return fmt.Sprintf("%s: packet %d at offset %d%s %v (%s read)", e.Path, e.Packet, e.Offset, unit, e.Err, packets(e.Packet-1))
+	}
 	return fmt.Sprintf("%s: packet %d at offset %d%s: %v; the file is damaged from here (%s read)",
 		e.Path, e.Packet, e.Offset, unit, e.Err, packets(e.Packet-1))
 }
