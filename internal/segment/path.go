@@ -182,6 +182,8 @@ func (k PathKey) of(p *Path) uint64 {
 type Paths struct {
 	// By is what Key tells paths apart by. It must not change once there is a path.
 	By PathKey
+	// Most is how many paths are told apart; 0: 2^18.
+	Most int
 
 	known atomic.Pointer[[]knownPath] // by number
 	ids   map[Path]uint32
@@ -201,7 +203,7 @@ const PlainPath = 0
 // maxPaths bounds the paths that are told apart: mobile networks have a tunnel for each subscriber and direction.
 const maxPaths = 1 << 18
 
-// ID returns the number of a path, a new one if it was not met before. Beyond 2^18 paths it is that of plain
+// ID returns the number of a path, a new one if it was not met before. Beyond Most paths it is that of plain
 // traffic, and counted (Overflow).
 func (t *Paths) ID(p Path) uint32 {
 	switch {
@@ -213,7 +215,7 @@ func (t *Paths) ID(p Path) uint32 {
 	id, known := t.ids[p]
 	if !known {
 		all := t.all()
-		if len(all) >= maxPaths {
+		if len(all) >= t.most() {
 			t.full++
 			return PlainPath
 		}
@@ -228,6 +230,13 @@ func (t *Paths) ID(p Path) uint32 {
 	}
 	t.last, t.id = p, id
 	return id
+}
+
+func (t *Paths) most() int {
+	if t.Most > 0 {
+		return min(t.Most, maxPaths)
+	}
+	return maxPaths
 }
 
 func (t *Paths) all() []knownPath {

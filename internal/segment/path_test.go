@@ -66,13 +66,15 @@ func TestPathsGiveEachPathOneNumber(t *testing.T) {
 }
 
 func TestPathsAreBounded(t *testing.T) {
-	var paths segment.Paths
-	for id := range uint32(1<<18 + 100) {
-		paths.ID(pathOf(segment.Layer{Kind: segment.WrapGTP, ID: id}))
-	}
-	// Number 0 is taken by plain traffic.
-	if got := paths.Overflow(); got != 101 {
-		t.Errorf("%d paths did not fit, want 101", got)
+	for _, c := range []struct{ most, bound int }{{0, 1 << 18}, {1 << 20, 1 << 18}, {1000, 1000}} {
+		paths := segment.Paths{Most: c.most}
+		for id := range uint32(c.bound + 100) {
+			paths.ID(pathOf(segment.Layer{Kind: segment.WrapGTP, ID: id}))
+		}
+		// Number 0 is taken by plain traffic.
+		if got := paths.Overflow(); got != 101 {
+			t.Errorf("at most %d: %d paths did not fit, want 101", c.most, got)
+		}
 	}
 }
 
