@@ -40,6 +40,9 @@ func NewCSV(w io.Writer, names Names) Writer {
 	return &csvWriter{out: flusher{w: w}, names: names}
 }
 
+// Bound has nothing to set: rows are written as they come.
+func (c *csvWriter) Bound(Limits) {}
+
 func (c *csvWriter) Part() Part { return &csvPart{names: c.names} }
 
 func (c *csvWriter) Write(p []byte) (int, error) {

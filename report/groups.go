@@ -34,7 +34,7 @@ type group struct {
 	clients    []segment.IP // the first maxGroupClients + 1
 	sample     sample
 	servers    int  // servers in it; more than one in the rest of a slug
-	more       bool // and some that were not told apart, beyond maxGroups
+	more       bool // and some that were not told apart, beyond the most of a kind
 }
 
 // sample is the connection to look at.
@@ -55,18 +55,19 @@ func (s *sample) id() string {
 // groups collects the findings of connections by cause.
 type groups struct {
 	by      map[cause]*group
+	most    int                   // of one kind
 	perKind map[*anomaly.Kind]int // so that a scan's thousands leave room for other kinds
 }
 
 func newGroups() groups {
-	return groups{by: map[cause]*group{}, perKind: map[*anomaly.Kind]int{}}
+	return groups{by: map[cause]*group{}, most: maxGroups, perKind: map[*anomaly.Kind]int{}}
 }
 
 // add takes one finding, in the order of the records.
 func (g *groups) add(t *told) {
 	c := t.cause
 	one := g.by[c]
-	beyond := one == nil && g.perKind[c.kind] >= maxGroups
+	beyond := one == nil && g.perKind[c.kind] >= g.most
 	if beyond {
 		c = cause{kind: c.kind} // the zero server stands for those that had no room
 		one = g.by[c]

@@ -32,6 +32,9 @@ func NewJSON(w io.Writer, names Names) Writer {
 	return &jsonWriter{out: flusher{w: w}, names: names, waits: newWaits()}
 }
 
+// Bound sets the limits.
+func (j *jsonWriter) Bound(l Limits) { j.waits.most = l.Holders }
+
 func (j *jsonWriter) Part() Part {
 	p := &jsonPart{encoder: encoder{names: j.names}}
 	j.parts = append(j.parts, p)

@@ -73,6 +73,8 @@ type Trace struct {
 // handed to Write in the order of the records, by any one goroutine. The report does not depend
 // on how the records are shared among the parts.
 type Writer interface {
+	// Bound sets how much is told apart, before the first record; without it, DefaultLimits.
+	Bound(l Limits)
 	// Part makes one more part; all are made before the first record.
 	Part() Part
 	// Write takes what parts appended, whole records of it, in the order of the records. It is not
@@ -82,6 +84,15 @@ type Writer interface {
 	// does not close the underlying writer.
 	Close(t *Trace) error
 }
+
+// Limits bound what a report keeps of what grows with the trace.
+type Limits struct {
+	Holders int // of TIME_WAIT, whose peaks are told; some 70 kB each at most
+	Groups  int // causes of one kind of finding; a kB each
+}
+
+// DefaultLimits are as much as anybody looks at.
+func DefaultLimits() Limits { return Limits{Holders: maxHolders, Groups: maxGroups} }
 
 // Part counts a share of the records.
 type Part interface {

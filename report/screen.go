@@ -258,7 +258,12 @@ func (s *screen) footer(all, shown uint64, o TableOptions, slug string) {
 		default:
 			how = "first by " + o.Sort
 		}
-		parts = append(parts, fmt.Sprintf("… "+nbsp+"%s; %s %s shown", counted(all, "connection"), grouped(shown), how), "--all")
+		parts = append(parts, fmt.Sprintf("… "+nbsp+"%s; %s %s shown", counted(all, "connection"), grouped(shown), how))
+		if o.Most > 0 && shown >= uint64(o.Most) {
+			parts = append(parts, "--max-memory has no room for more rows; --format csv writes all")
+		} else {
+			parts = append(parts, "--all")
+		}
 	}
 	if slug != "" {
 		parts = append(parts, together("tcplife explain "+slug))

@@ -20,8 +20,9 @@ const DefaultLimit = 20
 type TableOptions struct {
 	Width    int    // columns of the terminal; 0 = 80
 	Color    bool   // colour the severities
-	All      bool   // show every connection; memory then grows with them
+	All      bool   // show every connection, up to Most
 	Limit    int    // connections shown; 0 = DefaultLimit
+	Most     int    // connections there is memory for, All or not; 0 = any number
 	Sort     string // one of Sorts; "" = the first
 	Markdown bool   // headings, lists and tables as GitHub renders them
 }
@@ -77,10 +78,15 @@ func NewTable(w io.Writer, o TableOptions) Writer {
 func (t *tableWriter) newBest() best {
 	limit := t.opts.Limit
 	if t.opts.All {
-		limit = 0
+		limit = t.opts.Most
+	} else if t.opts.Most > 0 {
+		limit = min(limit, t.opts.Most)
 	}
 	return best{limit: limit, less: order(t.opts.Sort)}
 }
+
+// Bound sets the limits.
+func (t *tableWriter) Bound(l Limits) { t.waits.most, t.groups.most = l.Holders, l.Groups }
 
 func (t *tableWriter) Part() Part {
 	p := &tablePart{best: t.newBest(), numbers: &t.kinds}

@@ -25,7 +25,8 @@ type waits struct {
 	byRole  [2]uint64
 	both    uint64 // connections that left one at both ends, after a simultaneous close
 	holders map[holder]*steps
-	unnamed uint64 // TIME_WAITs of holders beyond maxHolders
+	unnamed uint64 // TIME_WAITs of holders beyond the most that are named
+	most    int
 }
 
 // holder is who holds TIME_WAIT towards which server. For a server itself the IP
@@ -46,7 +47,7 @@ type steps struct {
 	at      map[int64]int64
 }
 
-func newWaits() waits { return waits{holders: map[holder]*steps{}} }
+func newWaits() waits { return waits{holders: map[holder]*steps{}, most: maxHolders} }
 
 func (w *waits) add(one wait) {
 	w.count++
@@ -56,7 +57,7 @@ func (w *waits) add(one wait) {
 	}
 	s := w.holders[one.holder]
 	if s == nil {
-		if len(w.holders) >= maxHolders {
+		if len(w.holders) >= w.most {
 			w.unnamed++
 			return
 		}

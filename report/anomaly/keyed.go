@@ -35,7 +35,22 @@ func (m *keyed[K, V]) trim(keep, slack int, drop func(*V)) {
 	if len(m.values) <= slack {
 		return
 	}
+	m.cut(slices.SortedFunc(maps.Keys(m.values), m.compare), keep, drop)
+}
+
+// trimTo gives up the keys behind the first whose values together are no larger than room.
+func (m *keyed[K, V]) trimTo(room int, size func(*V) int, drop func(*V)) {
 	keys := slices.SortedFunc(maps.Keys(m.values), m.compare)
+	for i, key := range keys {
+		if room -= size(m.values[key]); room < 0 {
+			m.cut(keys, i, drop)
+			return
+		}
+	}
+}
+
+// cut gives up all but the first so many of the keys.
+func (m *keyed[K, V]) cut(keys []K, keep int, drop func(*V)) {
 	m.end, m.full = keys[keep], true
 	for _, key := range keys[keep:] {
 		drop(m.values[key])

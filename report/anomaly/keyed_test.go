@@ -13,8 +13,20 @@ import (
 // TestMergeBeyondLimit holds that which hosts and services are judged, when there are too many, depends
 // neither on the order of the connections nor on which judge has them.
 func TestMergeBeyondLimit(t *testing.T) {
-	limits := anomaly.DefaultThresholds()
-	limits.MaxKeys, limits.LeakedSockets = 3, 2
+	t.Run("of keys", func(t *testing.T) {
+		limits := anomaly.DefaultThresholds()
+		limits.MaxKeys, limits.LeakedSockets = 3, 2
+		mergeBeyond(t, limits, 7)
+	})
+	t.Run("of suspects", func(t *testing.T) {
+		limits := anomaly.DefaultThresholds()
+		limits.MaxSuspects, limits.LeakedSockets = 7, 2
+		mergeBeyond(t, limits, 23)
+	})
+}
+
+func mergeBeyond(t *testing.T, limits anomaly.Thresholds, fewest int) {
+	t.Helper()
 	var records []*record
 	for i := range 60 {
 		r := forgotten(uint16(1000+i), float64(i%3))
@@ -42,7 +54,7 @@ func TestMergeBeyondLimit(t *testing.T) {
 			if want == nil {
 				want = got
 			}
-			if len(got) < 7 || !reflect.DeepEqual(got, want) {
+			if len(got) < fewest || !reflect.DeepEqual(got, want) {
 				t.Fatalf("%d judges:\n%+v\nwant\n%+v", judges, got, want)
 			}
 		}

@@ -90,6 +90,8 @@ type Thresholds struct {
 	DuplicateShare float64
 	// MaxKeys bounds each of the trace-wide tables; what does not fit is not judged.
 	MaxKeys int
+	// MaxSuspects bounds the connections kept to find leaked sockets, of all services together.
+	MaxSuspects int
 }
 
 // DefaultThresholds returns the values the program uses.
@@ -132,5 +134,6 @@ func DefaultThresholds() Thresholds {
 		OffloadPackets:  5,
 		DuplicateShare:  0.05,
 		MaxKeys:         1 << 16,
+		MaxSuspects:     1 << 18,
 	}
 }

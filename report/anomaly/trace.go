@@ -51,6 +51,8 @@ type trace struct {
 	sizes           keyed[segment.IP, sizes]
 	silences        keyed[silence, sights]
 	vlans           keyed[vlanPair, uint64]
+	suspects        int    // kept in leaks,
+	mostSuspects    int    // and how many may be
 	overflow        uint64 // connections of hosts and services that did not fit
 }
 
@@ -129,6 +131,7 @@ type Judge struct {
 // New returns a Judge with the given thresholds.
 func New(t Thresholds) *Judge {
 	j := &Judge{thresholds: t, trace: newTrace()}
+	j.trace.mostSuspects = t.MaxSuspects
 	j.conn.t = &j.thresholds
 	return j
 }
@@ -275,7 +278,9 @@ func (t *trace) leak(key service, total, maxKeys int, more ...suspect) {
 		t.overflow += uint64(total)
 		return
 	}
+	t.suspects -= len(s.kept)
 	s.add(total, more...)
+	t.suspects += len(s.kept)
 	t.trimLeaks(maxKeys, 2*maxKeys)
 }
 
@@ -315,7 +320,14 @@ func (t *trace) trimHosts(maxKeys, slack int) {
 }
 
 func (t *trace) trimLeaks(maxKeys, slack int) {
-	t.leaks.trim(maxKeys, slack, func(s *suspects) { t.overflow += uint64(s.total) })
+	drop := func(s *suspects) {
+		t.overflow += uint64(s.total)
+		t.suspects -= len(s.kept)
+	}
+	t.leaks.trim(maxKeys, slack, drop)
+	if t.suspects > slack/maxKeys*t.mostSuspects {
+		t.leaks.trimTo(t.mostSuspects, func(s *suspects) int { return len(s.kept) }, drop)
+	}
 }
 
 // trim gives up what no table has room for.
