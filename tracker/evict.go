@@ -83,12 +83,12 @@ func (t *Tracker) evictIdle(keep *connection) bool {
 	return t.evictPlain() || t.evictFull(keep)
 }
 
-// outweigh reports whether more is won from full connections than from plainConns. A plainConn that leaves and goes on comes back as a
-// full connection joined late; so those must not drive out the others for ever.
+// outweigh reports whether a full connection is to leave rather than a plainConn. A plainConn that leaves and goes on comes back as a
+// full connection joined late, ten times as large: those must not drive out the others until hardly one is left whole.
 func (t *Tracker) outweigh() bool {
 	plains, fulls := t.plains.used()-t.bound.left[plain], t.awake()
 	if t.bound.reached {
-		return fulls*sizeOfFull+t.bound.facts > plains*sizeOfPlain
+		return fulls*sizeOfFull+t.bound.facts > plains*sizeOfPlain/4
 	}
 	return fulls > plains
 }

@@ -17,7 +17,7 @@ const (
 	// leastMemory is the least that MaxMemory can bound: what is looked up and remembered with hardly a connection.
 	leastMemory = 6 << 20
 	// mostSpare bounds what is kept free of the bound, for what one look and the next, and chunks half used, need.
-	mostSpare = 8 << 20
+	mostSpare = 6 << 20
 )
 
 // The sizes of what there are many of, in octets: a place on a list of free ones is counted with each value.
@@ -53,7 +53,7 @@ type bound struct {
 // keepWithin sets the bound.
 func (t *Tracker) keepWithin(octets int64) {
 	spare := min(octets/8, mostSpare)
-	t.bound.needs, t.bound.holds = octets-spare, octets-spare/2
+	t.bound.needs, t.bound.holds = octets-spare, octets-spare/3
 	t.past.fit(octets / 8)
 	t.journal.fit(octets / 8)
 }

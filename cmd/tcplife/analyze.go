@@ -14,6 +14,7 @@ func analyze(ctx context.Context, std streams, paths []string, flags *analyzeFla
 	if err := flags.input.check(); err != nil {
 		return err
 	}
+	defer flags.input.maxMemory.hold()()
 	stdin, err := pipedStdin(ctx, std, paths)
 	if err != nil {
 		return err
@@ -29,8 +30,9 @@ func analyze(ctx context.Context, std streams, paths []string, flags *analyzeFla
 	}
 	defer out.Discard()
 
-	w := flags.writer(out, report.Names{File: in.fileName, Paths: in.src.Paths()})
-	shares := flags.newShares(in.shares(&flags.input), in.src.Paths(), w)
+	n := in.shares(&flags.input)
+	w := flags.writer(out, report.Names{File: in.fileName, Paths: in.src.Paths()}, n)
+	shares := flags.newShares(n, in, w)
 	if err := in.run(ctx, flags.parts(shares), w); err != nil {
 		return err
 	}
@@ -52,25 +54,26 @@ func analyze(ctx context.Context, std streams, paths []string, flags *analyzeFla
 	return nil
 }
 
-// writer makes the report's writer for --format.
-func (a *analyzeFlags) writer(out *output, names report.Names) report.Writer {
+// writer makes the report's writer for --format, of n shares.
+func (a *analyzeFlags) writer(out *output, names report.Names, n int) report.Writer {
 	switch a.format.value {
 	case "json":
 		return report.NewJSON(out, names)
 	case "csv":
 		return report.NewCSV(out, names)
 	default:
-		return report.NewTable(out, a.table(out))
+		return report.NewTable(out, a.table(out, n))
 	}
 }
 
-func (a *analyzeFlags) table(out *output) report.TableOptions {
+func (a *analyzeFlags) table(out *output, n int) report.TableOptions {
 	return report.TableOptions{
 		Markdown: a.format.value == "markdown",
 		Width:    width(out.Writer),
 		Color:    a.screen.colored(out.Writer),
 		All:      a.all,
 		Limit:    a.limit,
+		Most:     a.mostRows(n),
 		Sort:     a.sort.value,
 	}
 }

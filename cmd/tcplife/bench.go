@@ -70,6 +70,7 @@ func bench(ctx context.Context, std streams, paths []string, flags *benchFlags) 
 	if err := flags.input.check(); err != nil {
 		return err
 	}
+	defer flags.input.maxMemory.hold()()
 	in := &benchInput{paths: paths, flags: flags.input, std: std}
 	in.flags.quiet = true
 	if err := in.find(ctx); err != nil {

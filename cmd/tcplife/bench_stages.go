@@ -104,7 +104,7 @@ func (in *benchInput) follow(ctx context.Context, take func(dst []byte, c *track
 	}
 	defer r.src.Close()
 	in.records = 0
-	part := pipeline.Part{Tracker: tracker.New(in.flags.config(r.src.Paths())), Record: func(dst []byte, c *tracker.Connection) []byte {
+	part := pipeline.Part{Tracker: tracker.New(in.flags.config(r, 1, 0)), Record: func(dst []byte, c *tracker.Connection) []byte {
 		in.records++
 		return take(dst, c)
 	}}

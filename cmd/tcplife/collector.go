@@ -19,17 +19,19 @@ type collector struct {
 	evicted bool
 	rows    [][]report.LadderRow // by index of record
 	kept    int
-	omitted int // ordinary segments beyond maxRows
+	most    int // rows, but for named packets
+	omitted int // ordinary segments beyond them
 }
 
 // newCollector prepares to collect. evicted: some records of the first pass left the table
-// early, so that its records may be parts of what the second pass takes for one.
-func newCollector(records []report.Record, evicted bool) *collector {
+// early, so that its records may be parts of what the second pass takes for one. most: rows there is memory for.
+func newCollector(records []report.Record, evicted bool, most int) *collector {
 	c := &collector{
 		records: records,
 		flows:   map[segment.Flow][]int{},
 		named:   map[uint64]bool{},
 		evicted: evicted,
+		most:    min(most, maxRows),
 		rows:    make([][]report.LadderRow, len(records)),
 	}
 	for i := range records {
@@ -62,7 +64,7 @@ func (c *collector) observe(s *segment.Segment, v tracker.Verdict) {
 	for _, i := range c.flows[s.Flow] {
 		switch {
 		case !c.belongs(&c.records[i], s, v):
-		case c.kept >= maxRows && !c.named[s.Number]:
+		case c.kept >= c.most && !c.named[s.Number]:
 			c.omitted++
 		default:
 			c.kept++

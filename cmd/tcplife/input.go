@@ -11,7 +11,6 @@ import (
 
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/internal/pipeline"
-	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/anomaly"
 	"github.com/tcplife/tcplife/tracker"
@@ -22,6 +21,7 @@ type inputFlags struct {
 	filter         string
 	timeWait       timeWait
 	maxConnections int
+	maxMemory      memorySize
 	key            pathKey
 	jobs           int // 0: as many as there are cores
 	quiet          bool
@@ -34,7 +34,9 @@ func (f *inputFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.filter, "filter", "", "read only what this BPF `expression` selects, as tcpdump's")
 	flags.Var(&f.timeWait, "time-wait", "how long TIME_WAIT lasts: a duration, or as on "+strings.Join(timeWaitNames(), ", "))
 	complete(cmd, "time-wait", timeWaitNames())
-	flags.IntVar(&f.maxConnections, "max-connections", defaults.MaxConnections, "how many connections (`n`) are followed at a time; bounds memory")
+	flags.IntVar(&f.maxConnections, "max-connections", defaults.MaxConnections, "how many connections (`n`) are followed at a time")
+	f.maxMemory = defaultMemory
+	flags.Var(&f.maxMemory, "max-memory", "bound of the memory taken, such as 512MB or 2GiB: the connections of least use leave early and are counted")
 	flags.Var(&f.key, "key", "keep connections of the same addresses and ports apart if these differ: vlan, tunnel, or vlan,tunnel. Both directions of one often do")
 	complete(cmd, "key", pathKeyNames())
 	flags.IntVarP(&f.jobs, "jobs", "j", 0, "on how many cores (`n`) connections are followed; 0: all there are. The output is the same")
@@ -52,12 +54,13 @@ func (f *inputFlags) check() error {
 	return nil
 }
 
-// config is for connections whose paths are named by paths.
-func (f *inputFlags) config(paths *segment.Paths) tracker.Config {
+// config is for each of n trackers of what r reads; rows is what the table takes meanwhile.
+func (f *inputFlags) config(r *reading, n int, rows int64) tracker.Config {
 	cfg := tracker.DefaultConfig()
 	cfg.TimeWait = f.timeWait.duration
-	cfg.MaxConnections = f.maxConnections
-	if paths.By != 0 {
+	cfg.MaxConnections = (f.maxConnections + n - 1) / n
+	cfg.MaxMemory = f.maxMemory.tracker(n, r.src.Footprint(), rows)
+	if paths := r.src.Paths(); paths.By != 0 {
 		cfg.Key = paths.Key
 	}
 	return cfg
@@ -81,11 +84,13 @@ func openReading(ctx context.Context, std streams, stdin io.Reader, paths []stri
 	opt.Filter = f.filter
 	opt.Stdin = stdin
 	opt.Key = f.key.parts
+	opt.MaxMemory = f.maxMemory.capture()
 	opt.Log = slog.New(messages{std: std})
 	src, err := capture.Open(ctx, paths, opt)
 	if err != nil {
 		return nil, err
 	}
+	src.Paths().Most = int(f.maxMemory.paths() / sizeOfPath)
 	r := &reading{std: std, src: src, filter: f.filter, quiet: f.quiet}
 	readable := false
 	for _, file := range src.Stats().Files {

@@ -65,6 +65,10 @@ func show(ctx context.Context, std streams, paths []string, flags *showFlags) er
 	if err := flags.input.check(); err != nil {
 		return err
 	}
+	if most := flags.input.maxMemory.mostShown(); flags.worst > most {
+		return fmt.Errorf("--worst %d: --max-memory %s has room for %d", flags.worst, &flags.input.maxMemory, most)
+	}
+	defer flags.input.maxMemory.hold()()
 	stdin, err := pipedStdin(ctx, std, paths)
 	if err != nil {
 		return err
@@ -98,7 +102,7 @@ func show(ctx context.Context, std streams, paths []string, flags *showFlags) er
 	}
 	defer second.src.Close()
 	found.limit(records)
-	c := newCollector(records, found.evicted)
+	c := newCollector(records, found.evicted, flags.input.maxMemory.mostSegments())
 	if err := second.collect(&flags.input, c); err != nil {
 		return err
 	}
@@ -160,9 +164,9 @@ func (f *findings) quality(r *report.Record) string {
 
 // find is the first pass: it offers every record to picks.
 func (r *reading) find(ctx context.Context, f *inputFlags, picks *selection) (*findings, error) {
-	judge := anomaly.New(anomaly.DefaultThresholds())
+	judge := anomaly.New(f.maxMemory.thresholds(1))
 	judge.Paths = r.src.Paths()
-	t := tracker.New(f.config(r.src.Paths()))
+	t := tracker.New(f.config(r, 1, f.maxMemory.shown()))
 	var quality report.Quality
 	err := r.run(ctx, []pipeline.Part{{Tracker: t, Record: func(dst []byte, c *tracker.Connection) []byte {
 		record := report.Record{Connection: c, Findings: judge.Connection(c)}
@@ -181,7 +185,7 @@ func (r *reading) find(ctx context.Context, f *inputFlags, picks *selection) (*f
 func (r *reading) collect(f *inputFlags, c *collector) error {
 	ctx := context.Background()
 	ignore := func(dst []byte, _ *tracker.Connection) []byte { return dst }
-	part := pipeline.Part{Tracker: tracker.New(f.config(r.src.Paths())), Record: ignore}
+	part := pipeline.Part{Tracker: tracker.New(f.config(r, 1, 2*f.maxMemory.shown())), Record: ignore}
 	return r.ended(ctx, pipeline.Watch(ctx, &someFlows{Source: r.source(), c: c}, part, io.Discard, c.observe))
 }
 
