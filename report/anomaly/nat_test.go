@@ -131,7 +131,9 @@ func TestNATTwice(t *testing.T) {
 		{"the trace ends before it", 1000, []sideOf{changed(inside, func(s *sideOf) { s.without = []int{6} }), outside}, []string{"in 1 pair"}},
 		{"the SYN-ACK does not come through", long, []sideOf{
 			changed(inside, func(s *sideOf) { s.text = syns }),
-			changed(outside, func(s *sideOf) { s.text = "0 > S 0:0(0)\n+.01 < S. 0:0(0) ack 1\n+1 > S 0:0(0)\n+.01 < S. 0:0(0) ack 1\n" }),
+			changed(outside, func(s *sideOf) {
+				s.text = "0 > S 0:0(0)\n+.01 < S. 0:0(0) ack 1\n+1 > S 0:0(0)\n+.01 < S. 0:0(0) ack 1\n"
+			}),
 		}, []string{"10.0.0.7:40000 to 203.0.113.9:443 and 192.0.2.1:61000"}},
 
 		{"near: other numbers of the server", long, []sideOf{inside, changed(outside, func(s *sideOf) { s.isn = "700000001 900000002" })}, nil},
