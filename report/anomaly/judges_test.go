@@ -514,7 +514,6 @@ var ofTheTrace = map[string]string{
 	"checksum-offload":    "TestChecksumOffload",
 	"duplicate-packets":   "TestDuplicateShare",
 	"offload-superframes": "TestSuperframes",
-	"nat-twice":           "TestNATTwice",
 	"vlan-split":          "TestVLANSplit",
 }
 
