@@ -122,6 +122,7 @@ func appendTrace(b []byte, t *Trace, n *totals, w *waits) []byte {
 	o.b = in.end()
 	appendHolders(&o, w)
 	o.uintIf("close_wait", n.closeWaits)
+	appendPairs(&o, t.Pairs)
 
 	o.key("findings_by_slug")
 	in = begin(o.b)
@@ -218,6 +219,34 @@ func appendQuality(o *object, t *Trace, n *totals) {
 		in.uintIf("paths_dropped", t.PathsDropped)
 		o.b = in.end()
 	}
+}
+
+// maxPairsListed bounds the connections listed that are two sides of one.
+const maxPairsListed = 100
+
+// appendPairs appends which connections are two sides of one.
+func appendPairs(o *object, pairs []anomaly.Pair) {
+	if len(pairs) == 0 {
+		return
+	}
+	o.key("nat")
+	in := begin(o.b)
+	in.uint("pairs", uint64(len(pairs)))
+	in.key("connections")
+	list := beginList(in.b)
+	for i := range pairs[:min(len(pairs), maxPairsListed)] {
+		each := begin(list.next())
+		for _, side := range [...]struct {
+			name string
+			*anomaly.Side
+		}{{"inside", &pairs[i].Inside}, {"outside", &pairs[i].Outside}} {
+			var id [idLen]byte
+			each.word(side.name, string(appendID(id[:0], &side.Flow, side.First.At, side.Incarnation, side.Via)))
+		}
+		list.b = each.end()
+	}
+	in.b = list.end()
+	o.b = in.end()
 }
 
 // maxHoldersListed bounds the holders in the trace's object.

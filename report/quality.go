@@ -132,7 +132,14 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 		fine = append(fine, "directions on different VLANs")
 	}
 	if c := t.Summary.Duplicates; c > 0 {
-		fine = append(fine, counted(c, "packet")+" captured twice (counted once)")
+		where := "captured twice (counted once)"
+		if elsewhere := anomaly.CopiesElsewhere(&t.Summary.Copies); elsewhere != "" {
+			where = "captured twice, " + elsewhere + " (counted once)"
+		}
+		fine = append(fine, counted(c, "packet")+" "+where)
+	}
+	if n := uint64(len(t.Pairs)); n > 0 {
+		fine = append(fine, counted(n, "connection")+" on both sides of an address translator (counted twice)")
 	}
 	if hosts := found(t, anomaly.ChecksumOffload); hosts > 0 { // one finding per host
 		fine = append(fine, "checksum offload on "+counted(hosts, "host")+" (checksums ignored)")

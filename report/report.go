@@ -65,6 +65,7 @@ type Trace struct {
 	Summary      tracker.Summary
 	Findings     []anomaly.Finding // those of the whole trace
 	Limit        anomaly.Limit     // how sure a finding can be in this trace
+	Pairs        []anomaly.Pair    // connections that are both sides of one
 	Filter       string            // the BPF expression in force, "" without
 	Interrupted  bool              // the user stopped before the end of the input
 }

@@ -8,30 +8,29 @@ import (
 )
 
 // apply lets one segment of c move counters, variables and milestones, in this
-// order: is it a segment at all (captured twice, corrupted), what does it open,
+// order: was it damaged, what does it open,
 // what does it reset, what does it acknowledge, carry and close.
-func (t *Tracker) apply(c *connection, s *segment.Segment) Note {
+func (t *Tracker) apply(c *connection, s *segment.Segment, print uint64) Note {
 	x, y := &c.ends[s.Dir], &c.ends[s.Dir.Reverse()]
-	last, heard := x.stats.Last.At, c.last
+	heard := c.last
 	c.last, c.lastFile = markOf(s), s.File
-	if !x.stats.First.Seen() {
+	isFirst := !x.stats.First.Seen()
+	if isFirst {
 		x.stats.First, x.stats.TTL, x.stats.Path = c.last, s.TTL, s.Path
 	}
 	x.stats.Last = c.last
 	x.path = s.Path
 	y.probes = 0
-	if t.journal.seenBefore(&c.thread, s, last, heard.At) {
-		x.stats.DuplicatePackets++
-		t.sum.Duplicates++
-		return NoteDuplicate
-	}
+	c.twoWays = c.twoWays || x.otherWay(s) || s.File != c.firstFile
 	x.stats.count(s)
 	if s.Flags&(segment.FIN|segment.RST) != 0 {
 		c.beginTeardown()
 	}
 	if t.corrupted(c, s, x) {
+		t.journals.add(s, print, wayOf(s)|damaged, c.twoWays || isFirst)
 		return NoteBadChecksum
 	}
+	t.journals.add(s, print, wayOf(s), c.twoWays || isFirst)
 	if s.Options.Has&segment.OptMalformed != 0 {
 		c.note(t, s.Dir, Fact{Kind: FactOptionMalformed, Mark: c.last})
 	}

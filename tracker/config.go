@@ -56,11 +56,20 @@ const (
 	// minKeepaliveIdle: a probe below SND.NXT sooner than this after the last segment
 	// is a window probe or a retransmission; no stack sends keep-alives that often.
 	minKeepaliveIdle = int64(time.Second)
-	// duplicateWithin: two captures of one packet with the same IP identification
-	// lie this close together.
-	duplicateWithin = int32(5 * time.Millisecond / time.Microsecond)
-	// duplicateWithinNoID is the same where the packet has no identification.
-	duplicateWithinNoID = int32(time.Millisecond / time.Microsecond)
+	// otherWayWithin: two captures of one packet with the same IP identification or timestamps lie this close together, in
+	// microseconds, if they were made in two places: the TTL, the path or the file is another. It covers the way once round the
+	// earth and clocks that differ by as much again; no host sends the same identification to the same peer again so soon.
+	otherWayWithin = int32(500 * time.Millisecond / time.Microsecond)
+	// nearbyWithin is for how long all segments are remembered: as far as the clocks of neighbouring taps differ.
+	nearbyWithin = int32(25 * time.Millisecond / time.Microsecond)
+	// resentWithin is the same for octets and controls that have neither, and for what was met in one place and has both: nothing is sent
+	// again by a timer that soon.
+	resentWithin = int32(minResend / 1000)
+	// sameWayWithin is the same for packets with an identification that nothing but their time tells apart, and for those that
+	// were met in two places and have neither octets nor an identification.
+	sameWayWithin = int32(5 * time.Millisecond / time.Microsecond)
+	// sameWayWithinNoID is the same where they have no identification: nothing is retransmitted that fast.
+	sameWayWithinNoID = int32(time.Millisecond / time.Microsecond)
 	// minResend: the same control segment again sooner than this is the network's copy, not
 	// a retransmission; no retransmission timer in use is shorter (Linux's 200 ms minimum less its jitter).
 	minResend = int64(150 * time.Millisecond)

@@ -48,12 +48,12 @@ type course struct {
 
 	dataCount   int // data segments, saturating at 2
 	first, last Mark
-	thread      thread // to its latest segments in the journal
-	rtt         int64  // nanoseconds, tap to both ends and back; 0 = not known
+	rtt         int64 // nanoseconds, tap to both ends and back; 0 = not known
 	incarnation int
 	path        uint32 // of its first segment
 	firstFile   uint32 // index of the file first came from
 	lastFile    uint32
+	twoWays     bool // its segments are met in two places
 	handshake   Handshake
 	refusedBy   Mark   // the RST that answered the SYN, or the ICMP error
 	refuser     Closer // who sent the ICMP error; NoCloser: it was a RST

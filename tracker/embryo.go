@@ -31,7 +31,7 @@ type embryo struct {
 	path       uint16
 }
 
-// embryoBits are, from the lowest: the flags, the direction, the checksum's verdict, HasIPID, the window scale, the options.
+// embryoBits are, from the lowest: the flags, where those that a lone SYN does not have make room for a number of copies, the direction, the checksum's verdict, HasIPID, the window scale, the options.
 type embryoBits uint32
 
 const (
@@ -52,7 +52,22 @@ func bitsOf(s *segment.Segment) embryoBits {
 	return b
 }
 
-func (b embryoBits) flags() segment.Flags       { return segment.Flags(b & (1<<dirAt - 1)) }
+// controls are the flags that a lone SYN has, or has not.
+const controls = embryoBits(segment.SYN | segment.ACK | segment.RST | segment.FIN)
+
+// copies is how often it was captured again: FIN, RST and ACK are its digits.
+func (b embryoBits) copies() uint8 { return uint8(b&1 | b>>1&2 | b>>2&4) }
+
+// copied is b with one more copy, if there is room for it.
+func (b embryoBits) copied() (with embryoBits, ok bool) {
+	n := embryoBits(b.copies()) + 1
+	return b&^controls | embryoBits(segment.SYN) | n&1 | n&2<<1 | n&4<<2, n < 8
+}
+
+func (b embryoBits) flags() segment.Flags {
+	return segment.Flags(b&(1<<dirAt-1)&^controls) | segment.SYN
+}
+
 func (b embryoBits) dir() segment.Direction     { return segment.Direction(b >> dirAt & 1) }
 func (b embryoBits) checksum() segment.Checksum { return segment.Checksum(b >> checksumAt & 3) }
 func (b embryoBits) hasIPID() bool              { return b>>hasIPIDAt&1 != 0 }
@@ -196,12 +211,14 @@ func (t *Tracker) setAside(s *segment.Segment, hash uint64) bool {
 func (t *Tracker) hatch(r ref, hash uint64) *connection {
 	e := t.embryos.slab.at(r.place())
 	stepOut(&t.embryos.line, &t.embryos.slab, r.place())
-	syn := t.embryos.syn(e)
+	syn, copies := t.embryos.syn(e), e.bits.copies()
 	t.embryos.drop(r.place())
 	t.table.remove(uint32(hash), r)
 	t.live--
 	c := t.open(&syn, nil, hash)
-	t.apply(c, &syn)
+	t.apply(c, &syn, fingerprintOf(&syn, hash))
+	c.ends[syn.Dir].stats.DuplicatePackets = uint64(copies)
+	c.twoWays = copies > 0
 	t.schedule(c)
 	return c
 }

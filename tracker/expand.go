@@ -33,10 +33,10 @@ func (p *plainConn) fill(c *connection) {
 	syn := Mark{Packet: p.number(), At: p.firstAt.time()}
 	synAck := Mark{Packet: syn.Packet + uint64(p.synAck.packets), At: syn.At + int64(p.synAck.time)}
 
-	c.flow, c.incarnation, c.path = p.flow, int(p.incarnation), uint32(p.path)
+	c.flow, c.incarnation, c.path = p.flow, int(p.incarnation), uint32(p.paths[opener])
 	c.opener, c.openerKnown, c.directionBy, c.sawStart = opener, true, DirectionBySyn, true
 	c.first, c.firstFile, c.lastFile = syn, uint32(p.firstFile), uint32(p.lastFile)
-	c.thread, c.heard = p.thread(), p.bits&heard != 0
+	c.heard, c.twoWays = p.bits&heard != 0, p.bits&twoWays != 0
 	c.handshake.Syn, c.handshake.SynAck = syn, synAck
 	switch {
 	case p.bits&moreData != 0:
@@ -46,6 +46,9 @@ func (p *plainConn) fill(c *connection) {
 	}
 	for d := range p.ends {
 		p.fillEnd(&c.ends[d], &p.ends[d], &p.ends[1-d])
+		s := &c.ends[d].stats
+		s.Path, s.DuplicatePackets = uint32(p.paths[d]), uint64(p.copies[d])
+		c.ends[d].path = s.Path
 	}
 	c.last = client.stats.Last
 	if server.stats.Last.Packet > c.last.Packet {
@@ -119,8 +122,7 @@ func (p *plainConn) fillEnd(to *endpoint, e, peer *plainEnd) {
 	s := &to.stats
 	s.Packets, s.Bytes, s.PayloadBytes, s.StreamBytes = uint64(e.packets), uint64(e.headers)+data, data, data
 	s.ChecksumGood, s.TruncatedPackets, s.Syn = uint64(e.good), uint64(e.cut), 1
-	s.Last, s.TTL, s.Path = last, e.ttl, uint32(p.path)
-	to.path = s.Path
+	s.Last, s.TTL = last, e.ttl
 	s.ISNKnown, s.ISN = true, e.isn
 	s.HasMSS, s.MSS = e.bits&hasMSS != 0, e.mss
 	s.HasWindowScale, s.WindowScale = e.bits&hasWindowScale != 0, e.shift()

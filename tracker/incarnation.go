@@ -19,7 +19,7 @@ func (t *Tracker) incarnationFor(s *segment.Segment, hash uint64) *connection {
 	if old == nil {
 		return t.revived(c, s, hash)
 	}
-	if old.fits(s) && (!c.fits(s) || c.unanswered() && !c.answers(s)) {
+	if old.isOwnerOf(s, c) {
 		t.learnFromOld(c, old, s, hash)
 		return old
 	}

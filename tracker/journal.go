@@ -6,13 +6,21 @@ import (
 	"github.com/tcplife/tcplife/internal/segment"
 )
 
-// journal remembers the segments of the last milliseconds, all connections together, so that a segment
-// captured twice is known again. Each connection has a thread through it, from its latest segment back. A
-// connection that is silent keeps nothing but the end of its thread.
+// journals remember the first captures of segments, all connections together, so that a segment captured twice is known again
+// whatever form its connection has. All of them stay for as long as copies come from near by. Those of connections that are met in
+// two places (segments by two ways, or copies) stay for as long as any copy comes, and so do SYN and SYN-ACK, by whose copies
+// most such connections show first. Half a second of everything would not stay in the processor's own memory: that
+// costs a tenth to a third of the whole run, where this costs nothing that can be measured.
+type journals struct{ near, far journal }
+
+// journal remembers the segments of the last milliseconds.
 type journal struct {
-	entries []entry // a ring: number n stands at n modulo its length, a power of two
-	next    uint32  // the number of the next entry; 0 is none
-	newest  uint32  // the latest time of an entry, see entry.at; that of the last one when they are disordered
+	kept    int32    // for how long it holds its entries at least, in microseconds
+	entries []entry  // a ring: number n stands at n modulo its length, a power of two
+	index   []uint32 // by fingerprint: the latest entry in that place, 0 if there was none; of twice the length
+	next    uint32   // the number of the next entry; 0 is none
+	filled  int      // how many places of entries were passed
+	newest  uint32   // the latest time of an entry, see entry.at; that of the last one when they are disordered
 	// disordered: some segment was stamped earlier than one before it. Until then what follows a segment is no older.
 	disordered bool
 	less       uint8 // how often its longest is halved, for want of memory
@@ -20,167 +28,195 @@ type journal struct {
 
 // entry is what tells a segment captured twice from one sent twice.
 type entry struct {
-	hash  uint32
-	at    uint32 // the time in microseconds modulo 2^32, which is more than an hour
-	own   uint32 // the entry before of the same sender
-	other uint32 // the latest entry of its peer
+	low, high uint32 // its fingerprint
+	at        uint32 // the time in microseconds modulo 2^32, which is more than an hour
+	way       way
+	before    uint32 // the entry before in the same place of the index
 }
 
-// thread is a connection's way into the journal: its latest entry and who sent that.
-type thread struct {
-	latest uint32
-	from   segment.Direction
+// way is where a segment was met: its TTL in the lowest octet, above it the number of its path and the last bits of that of its
+// file, and on top whether it was damaged.
+type way uint32
+
+const (
+	pathAt   = 8
+	pathBits = 18 // as many as segment.Paths tells apart
+	fileAt   = pathAt + pathBits
+	// damaged: its checksum was bad, and it was taken as not received.
+	damaged way = 1 << 31
+)
+
+func wayOf(s *segment.Segment) way {
+	return (way(s.TTL) | way(s.Path&(1<<pathBits-1))<<pathAt | way(s.File)<<fileAt) &^ damaged
 }
 
-// of returns the latest entry of the end that sends in direction d.
-func (j *journal) of(t thread, d segment.Direction) uint32 {
-	switch {
-	case !j.holds(t.latest):
-		return 0
-	case t.from == d:
-		return t.latest
-	default:
-		return j.at(t.latest).other
-	}
-}
+func (w way) ttl() int     { return int(uint8(w)) }
+func (w way) path() uint32 { return uint32(w) >> pathAt & (1<<pathBits - 1) }
+func (w way) file() uint32 { return uint32(w&^damaged) >> fileAt }
 
-// holds reports whether entry n is there still. After 2^32 more segments it seems so again; the hash and the time of
-// another connection's entry will not match.
+const (
+	shortestJournal = 1 << 6
+	longestJournal  = 1 << 23 // 224 MB with the index: 16 million segments a second
+	// mostAlike bounds the search among segments alike that are no captures of one, such as duplicate ACKs.
+	mostAlike = 8
+)
+
+// holds reports whether entry n is there still. After 2^32 more segments it seems so again; the fingerprint of another
+// one will not match.
 func (j *journal) holds(n uint32) bool {
 	return n != 0 && j.next-n <= uint32(len(j.entries)) && j.next != n
 }
 
 func (j *journal) at(n uint32) *entry { return &j.entries[n&uint32(len(j.entries)-1)] }
 
-const (
-	// compared is how many of a sender's latest segments are compared: mirrored ports show the copy right behind the original.
-	compared = 4
-	// journalKept is for how long the journal holds its entries at least, in microseconds. A copy comes within duplicateWithin.
-	journalKept     = 2 * duplicateWithin
-	shortestJournal = 1 << 6
-	longestJournal  = 1 << 22 // 64 MB: more than 200 million segments a second
-)
+func newJournals() journals {
+	return journals{near: journal{kept: nearbyWithin}, far: journal{kept: otherWayWithin}}
+}
 
-// size is what it takes, in octets.
-func (j *journal) size() int64 { return int64(len(j.entries)) * int64(unsafe.Sizeof(entry{})) }
+// size is what they take, in octets.
+func (j *journals) size() int64 { return j.near.size() + j.far.size() }
 
-// fit halves its longest until that takes no more octets.
+func (j *journal) size() int64 { return int64(len(j.entries)) * sizeOfEntry }
+
+// sizeOfEntry is what an entry takes with its two places in the index.
+const sizeOfEntry = int64(unsafe.Sizeof(entry{})) + 2*4
+
+// fit halves the longest of each until both together take no more octets.
+func (j *journals) fit(octets int64) {
+	j.near.fit(octets / 2)
+	j.far.fit(octets / 2)
+}
+
 func (j *journal) fit(octets int64) {
-	for int64(longestJournal>>j.less)*int64(unsafe.Sizeof(entry{})) > octets && longestJournal>>j.less > shortestJournal {
+	for int64(longestJournal>>j.less)*sizeOfEntry > octets && longestJournal>>j.less > shortestJournal {
 		j.less++
 	}
 }
 
-// add remembers a segment of the end that sends in direction d.
-func (j *journal) add(t *thread, d segment.Direction, hash, now uint32) {
+// add remembers s, for long if that is asked for.
+func (j *journals) add(s *segment.Segment, print uint64, w way, long bool) {
+	j.near.add(s, print, w)
+	if long || s.Flags.Has(segment.SYN) {
+		j.far.add(s, print, w)
+	}
+}
+
+// find returns the first capture of s, whose connection is met in two places or not; nil if s is one itself. It is valid until the next
+// one is added.
+func (j *journals) find(s *segment.Segment, print uint64, twoWays bool) *entry {
+	if twoWays || s.Flags.Has(segment.SYN) {
+		if e := j.far.find(s, print); e != nil {
+			return e
+		}
+	}
+	return j.near.find(s, print)
+}
+
+// place is where the index knows of segments with a fingerprint.
+func (j *journal) place(low uint32) *uint32 { return &j.index[low&uint32(len(j.index)-1)] }
+
+// add remembers a first capture.
+func (j *journal) add(s *segment.Segment, print uint64, w way) {
+	now := microseconds(s.Time)
 	if j.entries == nil {
-		j.entries, j.next, j.newest = make([]entry, shortestJournal), 1, now
+		j.entries, j.index, j.next, j.newest = make([]entry, shortestJournal), make([]uint32, 2*shortestJournal), 1, now
 	}
 	if int32(now-j.newest) > 0 || j.disordered { // a clock that went back may never catch up
 		j.newest = now
 	}
-	if oldest := j.at(j.next); j.next > uint32(len(j.entries)) && len(j.entries) < longestJournal>>j.less {
-		if age := int32(j.newest - oldest.at); age < journalKept && age > -journalKept {
-			j.grow()
-		}
+	e := j.at(j.next)
+	if age := int32(j.newest - e.at); age < j.kept && age > -j.kept && j.filled >= len(j.entries) && len(j.entries) < longestJournal>>j.less {
+		j.grow()
+		e = j.at(j.next)
 	}
-	e := entry{hash: hash, at: now, own: j.of(*t, d), other: j.of(*t, d.Reverse())}
-	t.latest, t.from = j.next, d
-	*j.at(j.next) = e
-	if j.next++; j.next == 0 {
+	j.put(e, entry{low: uint32(print), high: uint32(print >> 32), at: now, way: w}, j.next)
+	j.next++
+	j.filled++
+	if j.next == 0 {
 		j.next++
+		j.filled++
 	}
+}
+
+// put makes e, which has number n, the latest in its place of the index.
+func (j *journal) put(e *entry, is entry, n uint32) {
+	place := j.place(is.low)
+	is.before = *place
+	*e, *place = is, n
 }
 
 func (j *journal) grow() {
 	old := *j
-	j.entries = make([]entry, 2*len(old.entries))
+	j.filled = len(old.entries)
+	j.entries, j.index = make([]entry, 2*len(old.entries)), make([]uint32, 2*len(old.index))
 	for n := j.next - uint32(len(old.entries)); n != j.next; n++ {
-		*j.at(n) = *old.at(n)
+		if n != 0 {
+			j.put(j.at(n), *old.at(n), n)
+		}
 	}
 }
 
-// has reports whether one of the latest segments of the end that sends in direction d is the same as one
-// with this hash, captured now, and is no further away than limit microseconds.
-func (j *journal) has(t thread, d segment.Direction, hash, now uint32, limit int32) bool {
-	n := j.of(t, d)
-	for range compared {
-		if !j.holds(n) {
-			return false
-		}
+// find returns the first capture of s, nil if it has none.
+func (j *journal) find(s *segment.Segment, print uint64) *entry {
+	if j.entries == nil {
+		return nil
+	}
+	alike := 0
+	for n := *j.place(uint32(print)); j.holds(n) && alike < mostAlike; {
 		e := j.at(n)
-		if age := int32(now - e.at); e.hash == hash && age <= limit && age >= -limit {
-			return true
+		if e.low == uint32(print) && e.high == uint32(print>>32) {
+			if e.captured(s, j.kept) {
+				return e
+			}
+			alike++
 		}
-		n = e.own
+		n = e.before
 	}
-	return false
+	return nil
 }
 
-// fingerprintOf hashes all that two captures of one transmission share. TTL, MAC
-// addresses and VLAN tags differ on a routed mirror port and stay out.
-func fingerprintOf(s *segment.Segment) uint32 {
-	// Each word is mixed before they meet: a FIN differs from the ACK before it by one bit of the flags and, if it
-	// acknowledges one octet more, one of the acknowledgement.
-	h := (uint64(s.Seq)<<32|uint64(s.Ack))*0xff51afd7ed558ccd ^
-		(uint64(s.IPID)<<48|uint64(s.PayloadLen)<<16|uint64(s.Flags))*0x9e3779b97f4a7c15
+// captured reports whether s, which has the fingerprint of e, is another capture of the same transmission: whether the two
+// lie as close together as no two transmissions do. The surest sign is that one was met elsewhere. Of what is further away than most,
+// it cannot be said.
+func (e *entry) captured(s *segment.Segment, most int32) bool {
+	var within int32
+	stamped := s.Options.Has&segment.OptTimestamps != 0
+	several := s.Len() == 0 || s.Flags.Has(segment.RST) // pure ACKs and RSTs answer several segments alike
+	switch elsewhere := (e.way^wayOf(s))&^damaged != 0; {
+	case elsewhere && (s.HasIPID || stamped):
+		within = otherWayWithin
+	case elsewhere && !several, s.HasIPID && stamped:
+		within = resentWithin
+	case elsewhere || s.HasIPID:
+		within = sameWayWithin
+	case !several:
+		within = sameWayWithinNoID
+	default:
+		return false
+	}
+	within = min(within, most)
+	age := int32(microseconds(s.Time) - e.at)
+	return age <= within && age >= -within
+}
+
+// fingerprintOf hashes all that two captures of one transmission share; flow is the hash of its flow. TTL, MAC addresses and
+// VLAN tags differ on a routed mirror port and stay out.
+func fingerprintOf(s *segment.Segment, flow uint64) uint64 {
+	h := uint64(s.Seq)<<32 | uint64(s.Ack)
+	h = (h ^ flow ^ uint64(s.Dir)) * 0x9e3779b97f4a7c15
+	h ^= h >> 32
+	if s.HasIPID {
+		h ^= uint64(s.IPID) << 48
+	}
+	h = (h ^ uint64(s.PayloadLen)<<16 ^ uint64(s.Flags)) * 0x9e3779b97f4a7c15
 	h ^= h >> 29
 	h = (h ^ uint64(s.Options.TSVal)<<32 ^ uint64(s.Options.TSEcr) ^ uint64(s.Window)<<24) * 0xbf58476d1ce4e5b9
 	h ^= h >> 32
 	for _, b := range s.Options.SACK[:s.Options.SACKs] {
 		h = (h ^ uint64(b.Left)<<32 ^ uint64(b.Right)) * 0x94d049bb133111eb
+		h ^= h >> 32
 	}
-	return uint32(h>>32) | 1
-}
-
-// duplicateLimit is how close together two captures of s lie, in microseconds; ok is false if nothing tells them
-// from two transmissions. Without an IP identification only octets and
-// controls within the same millisecond count, for nothing is retransmitted that fast;
-// pure ACKs and RSTs answer several segments alike.
-func duplicateLimit(s *segment.Segment) (limit int32, ok bool) {
-	switch {
-	case s.HasIPID:
-		return duplicateWithin, true
-	case s.Len() == 0 || s.Flags.Has(segment.RST):
-		return 0, false
-	default:
-		return duplicateWithinNoID, true
-	}
-}
-
-// seenBefore reports whether s is a second capture of one of the last segments
-// of its sender, and remembers it if it is not. last is when that sent its last segment,
-// heard when either end did.
-func (j *journal) seenBefore(t *thread, s *segment.Segment, last, heard int64) bool {
-	limit, ok := duplicateLimit(s)
-	if !ok {
-		return false
-	}
-	h, now := fingerprintOf(s), microseconds(s.Time)
-	if !j.past(last, s.Time) && j.has(*t, s.Dir, h, now, limit) {
-		return true
-	}
-	j.append(t, s, h, heard)
-	return false
-}
-
-// remember is seenBefore for a segment that cannot have been seen before.
-func (j *journal) remember(t *thread, s *segment.Segment, heard int64) {
-	if _, ok := duplicateLimit(s); ok {
-		j.append(t, s, fingerprintOf(s), heard)
-	}
-}
-
-func (j *journal) append(t *thread, s *segment.Segment, hash uint32, heard int64) {
-	if j.past(heard, s.Time) {
-		*t = thread{} // it leads to nothing that matters any more
-	}
-	j.add(t, s.Dir, hash, microseconds(s.Time))
-}
-
-// past reports whether nothing sent until then can be a first capture of what was sent now.
-func (j *journal) past(then, now int64) bool {
-	return !j.disordered && now-then > int64(duplicateWithin+1)*1000
+	return h
 }
 
 func microseconds(at int64) uint32 { return uint32(at / 1000) }

@@ -55,7 +55,7 @@ func (t *Tracker) keepWithin(octets int64) {
 	spare := min(octets/8, mostSpare)
 	t.bound.needs, t.bound.holds = octets-spare, octets-spare/3
 	t.past.fit(octets / 8)
-	t.journal.fit(octets / 8)
+	t.journals.fit(octets / 8)
 }
 
 // look sees to it that the bound holds.
@@ -82,7 +82,7 @@ func (t *Tracker) needs() int64 {
 		(t.plains.used()-b.left[plain])*sizeOfPlain + (t.settleds.used()-b.left[settled])*sizeOfSettled + b.told +
 		t.inUse()*sizeOfFull + b.facts +
 		int64(len(t.queue))*(sizeOfDue*5/4+leavingAtOnce) + int64(t.half.n+t.settled.n)*leavingAtOnce +
-		int64(len(t.table.slots))*sizeOfSlot + t.past.size() + t.journal.size()
+		int64(len(t.table.slots))*sizeOfSlot + t.past.size() + t.journals.size()
 	if t.table.isFull(2 * lookEvery) {
 		n += 2 * int64(len(t.table.slots)) * sizeOfSlot
 	}
@@ -100,7 +100,7 @@ func (t *Tracker) holds() int64 {
 	return t.embryos.slab.size() + t.embryos.long.size() + t.plains.size() + t.settleds.size() +
 		b.room + int64(len(t.fulls)-len(t.vacant))*sizeOfFull + b.facts + b.unused +
 		int64(cap(t.queue))*sizeOfDue + int64(cap(t.ended))*sizeOfLeaving +
-		int64(len(t.table.slots))*sizeOfSlot + t.past.size() + t.journal.size()
+		int64(len(t.table.slots))*sizeOfSlot + t.past.size() + t.journals.size()
 }
 
 // bulk is what c has beside its size.

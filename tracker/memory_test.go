@@ -125,10 +125,18 @@ func once(id uint16, at int64) *segment.Segment {
 	return &segment.Segment{HasIPID: true, IPID: id, Time: at, Flags: segment.ACK}
 }
 
+const ownFlow, otherFlow = 1, 2
+
+func (j *journal) remember(s *segment.Segment, flow uint64) {
+	j.add(s, fingerprintOf(s, flow), wayOf(s))
+}
+
+func (j *journal) knows(s *segment.Segment) bool { return j.find(s, fingerprintOf(s, ownFlow)) != nil }
+
 // TestJournalKnowsCopies: within the time in which copies come, however many segments of others pass in between, and
 // whatever the numbers of entries and the clock of microseconds do in the meantime.
 func TestJournalKnowsCopies(t *testing.T) {
-	const between = 3000
+	const between = 30_000
 	for _, c := range []struct {
 		what  string
 		next  uint32
@@ -139,24 +147,25 @@ func TestJournalKnowsCopies(t *testing.T) {
 		{"the clock of microseconds wraps", 1, 1<<32*1000*7 - 2_000_000},
 		{"before 1970", 1, -2_000_000},
 	} {
-		var j journal
-		var own, others thread
+		j := newJournals().far
 		first := once(7, c.start)
-		j.seenBefore(&own, first, 0, 0)
+		j.remember(first, ownFlow)
 		if c.next != 1 { // as after so many segments
-			j = journal{}
-			own = thread{}
-			j.entries, j.next, j.newest = make([]entry, 4096), c.next, microseconds(c.start)
-			j.seenBefore(&own, first, 0, 0)
+			j = journal{kept: otherWayWithin, entries: make([]entry, 4096), index: make([]uint32, 8192), next: c.next, newest: microseconds(c.start)}
+			j.remember(first, ownFlow)
 		}
 		for i := range int64(between) {
-			j.remember(&others, once(uint16(i), c.start+i*1000), c.start)
+			j.remember(once(uint16(i), c.start+i*15_000), otherFlow)
 		}
-		at := c.start + 4_000_000
-		if !j.seenBefore(&own, once(7, at), c.start, c.start) {
+		again := func(id uint16, after int64, ttl uint8) *segment.Segment {
+			s := once(id, c.start+after)
+			s.TTL = ttl
+			return s
+		}
+		if !j.knows(again(7, 4_000_000, 0)) || !j.knows(again(7, 450_000_000, 1)) {
 			t.Errorf("%s: the copy is not known", c.what)
 		}
-		if j.seenBefore(&own, once(8, at), c.start, c.start) {
+		if j.knows(again(8, 4_000_000, 0)) || j.knows(again(7, 6_000_000, 0)) || j.knows(again(7, 501_000_000, 1)) {
 			t.Errorf("%s: another segment is known", c.what)
 		}
 	}
@@ -165,24 +174,23 @@ func TestJournalKnowsCopies(t *testing.T) {
 // TestJournalAfterAClockWentBack: copies are known as before, and what was captured before the clock went back is not kept
 // until it has caught up.
 func TestJournalAfterAClockWentBack(t *testing.T) {
-	for _, apart := range []int64{1_000_000, 100_000} { // of the segments before
-		var j journal
-		var own, others thread
+	for _, apart := range []int64{10_000_000, 1_000_000} { // of the segments before
+		j := newJournals().far
 		at := int64(1_700_000_000_000_000_000)
 		for i := range int64(1000) {
-			j.remember(&others, once(uint16(i), at+i*apart), at)
+			j.remember(once(uint16(i), at+i*apart), otherFlow)
 		}
-		at -= 10_000_000_000
+		at -= 100_000_000_000
 		j.disordered = true
-		j.seenBefore(&own, once(7, at), at, at)
-		for i := range int64(100_000) {
-			if i == 3000 && !j.seenBefore(&own, once(7, at+i*1000), at, at) {
+		j.remember(once(7, at), ownFlow)
+		for i := range int64(1_000_000) {
+			if i == 300 && !j.knows(once(7, at+i*10_000)) {
 				t.Errorf("%d ns apart: the copy is not known", apart)
 			}
-			j.remember(&others, once(uint16(i), at+i*1000), at)
+			j.remember(once(uint16(i), at+i*10_000), otherFlow)
 		}
-		if n := len(j.entries); n > 32768 {
-			t.Errorf("%d ns apart: %d entries are kept, want those of 10 ms, which are 10,000", apart, n)
+		if n := len(j.entries); n > 1<<17 {
+			t.Errorf("%d ns apart: %d entries are kept, want those of 500 ms, which are 50,000", apart, n)
 		}
 	}
 }

@@ -18,10 +18,10 @@ type plainConn struct {
 	firstNumber [2]uint32
 	synAck, ack since // the answer to the SYN, and the handshake's ACK
 	ends        [2]plainEnd
-	latest      uint32 // thread.latest
 	firstFile   uint16
 	lastFile    uint16
-	path        uint16 // of both ends
+	paths       [2]uint16 // by direction
+	copies      [2]uint8  // by direction: segments captured twice
 	incarnation uint8
 	bits        plainBits
 }
@@ -84,7 +84,7 @@ const (
 	openerIsB   plainBits = 1 << iota
 	established           // the handshake's ACK passed
 	taken                 // the server sent what it cannot have sent in SYN_RCVD
-	latestFromB           // thread.from
+	twoWays               // connection.twoWays
 	heard                 // since the hand came by (evict.go)
 	inUse
 	oneData  // one data segment passed
@@ -125,22 +125,6 @@ func (p *plainConn) opener() segment.Direction { return segment.Direction(p.bits
 
 func (p *plainConn) number() uint64 { return uint64(p.firstNumber[0]) | uint64(p.firstNumber[1])<<32 }
 
-func (p *plainConn) thread() thread {
-	t := thread{latest: p.latest}
-	if p.bits&latestFromB != 0 {
-		t.from = segment.BtoA
-	}
-	return t
-}
-
-func (p *plainConn) setThread(t thread) {
-	p.latest = t.latest
-	p.bits &^= latestFromB
-	if t.from == segment.BtoA {
-		p.bits |= latestFromB
-	}
-}
-
 func (e *plainEnd) nxt() int64 { return int64(e.nxtHigh)<<32 | int64(e.nxtLow) }
 
 func (e *plainEnd) advance(n uint32) {
@@ -165,13 +149,13 @@ func (p *plainConn) later(s *segment.Segment) (l later, ok bool) {
 }
 
 // answer makes of an embryo and the SYN-ACK that answers it a plainConn, if both are ordinary.
-func (t *Tracker) answer(r ref, s *segment.Segment, hash uint64) bool {
+func (t *Tracker) answer(r ref, s *segment.Segment, hash, print uint64) bool {
 	e := t.embryos.slab.at(r.place())
 	passed, between := s.Time-e.at.time(), s.Number-e.number()
 	if s.Flags&(segment.SYN|segment.ACK|segment.RST|segment.FIN) != segment.SYN|segment.ACK || s.Dir == e.bits.dir() ||
 		uint32(s.Ack) != e.seq+1 || s.PayloadLen != 0 || s.Checksum.Wrong() || e.bits.checksum().Wrong() ||
 		passed < 0 || passed > min(math.MaxUint32, t.cfg.Attempt.Nanoseconds()) || between > math.MaxUint32 ||
-		s.Options.WindowScale > mostShift || s.File > math.MaxUint16 || s.Path != uint32(e.path) || s.Fragments > 0 || s.Options.Has&notPlain != 0 || s.Flags&segment.URG != 0 ||
+		s.Options.WindowScale > mostShift || s.File > math.MaxUint16 || s.Path > math.MaxUint16 || s.Fragments > 0 || s.Options.Has&notPlain != 0 || s.Flags&segment.URG != 0 ||
 		t.half.last != 0 && s.Time < t.plains.at(t.half.last-1).heardAt() { // those that wait stand in order
 		return false
 	}
@@ -179,13 +163,13 @@ func (t *Tracker) answer(r ref, s *segment.Segment, hash uint64) bool {
 	if incarnation > math.MaxUint8 {
 		return false
 	}
-	syn := t.embryos.syn(e)
+	syn, copies := t.embryos.syn(e), e.bits.copies()
 	stepOut(&t.embryos.line, &t.embryos.slab, r.place())
 	t.embryos.drop(r.place())
 	place, p := t.plains.take()
 	*p = plainConn{
 		flow: syn.Flow, firstAt: narrowTime(syn.Time), firstNumber: [2]uint32{uint32(syn.Number), uint32(syn.Number >> 32)},
-		synAck: since{uint32(between), uint32(passed)}, firstFile: uint16(syn.File), lastFile: uint16(s.File), path: uint16(syn.Path),
+		synAck: since{uint32(between), uint32(passed)}, firstFile: uint16(syn.File), lastFile: uint16(s.File),
 		incarnation: uint8(incarnation), bits: inUse | heard | plainBits(syn.Dir),
 	}
 	x, y := &p.ends[syn.Dir], &p.ends[s.Dir]
@@ -195,10 +179,12 @@ func (t *Tracker) answer(r ref, s *segment.Segment, hash uint64) bool {
 	passedBy, _ := p.later(s)
 	y.set(atLast, passedBy)
 	y.set(atAck, passedBy)
-	var th thread
-	t.journal.remember(&th, &syn, syn.Time)
-	t.journal.remember(&th, s, syn.Time)
-	p.setThread(th)
+	p.paths[syn.Dir], p.paths[s.Dir], p.copies[syn.Dir] = uint16(syn.Path), uint16(s.Path), copies
+	if copies > 0 || s.File != syn.File {
+		p.bits |= twoWays
+	}
+	t.journals.add(&syn, fingerprintOf(&syn, hash), wayOf(&syn), false)
+	t.journals.add(s, print, wayOf(s), false)
 	t.table.replace(uint32(hash), r, refTo(plain, place))
 	join(&t.half, &t.plains, place)
 	t.soon(p.heardAt() + t.cfg.Attempt.Nanoseconds())
@@ -251,7 +237,7 @@ const mostUnacked = 1 << 30
 
 // take takes a segment if it is ordinary, and changes nothing otherwise. Behind each test stands the rule that
 // would have more to say.
-func (t *Tracker) take(p *plainConn, place uint32, s *segment.Segment) bool {
+func (t *Tracker) take(p *plainConn, place uint32, s *segment.Segment, print uint64) bool {
 	x, y := &p.ends[s.Dir&1], &p.ends[s.Dir&1^1]
 	nxt := x.nxtLow // the position's lower half
 	now, ok := p.later(s)
@@ -267,7 +253,7 @@ func (t *Tracker) take(p *plainConn, place uint32, s *segment.Segment) bool {
 		hasTS && x.bits&sentTimestamp != 0 && int32(s.Options.TSVal-x.tsVal) < 0, // stale
 		isClockJump(s.Time - last),
 		p.standsIn() && isDSACK(s), // a plain one sent nothing twice
-		!ok, s.File > math.MaxUint16, s.Path != uint32(p.path), s.Fragments > 0, s.Options.Has&segment.OptMalformed != 0,
+		!ok, s.File > math.MaxUint16, s.Path != uint32(p.paths[s.Dir&1]), s.Fragments > 0, s.Options.Has&segment.OptMalformed != 0,
 		s.PayloadLen > mostUnacked-min(x.unacked, mostUnacked), s.IPLen < s.PayloadLen,
 		x.packets == math.MaxUint32, x.headers > math.MaxUint32-(s.IPLen-s.PayloadLen), x.nxtHigh == math.MaxUint16,
 		x.cut == math.MaxUint8:
@@ -277,20 +263,18 @@ func (t *Tracker) take(p *plainConn, place uint32, s *segment.Segment) bool {
 	if acks > 0 && acks == y.unacked && y.hasData() {
 		answered = now.time() - y.at(atData).time()
 	}
+	isMetTwice := p.isMetTwice(s)
+	if s.PayloadLen == 0 && acks == 0 && t.journals.find(s, print, isMetTwice) != nil { // else it is the first of its kind
+		return false
+	}
 	if x.turnaround == 0 && answered > math.MaxUint32 || p.bits&established == 0 && !t.establish(p, place, s, acks) {
 		return false
 	}
 
-	th := p.thread()
-	heardAt := p.firstAt.time() + max(x.at(atLast).time(), y.at(atLast).time())
-	if s.PayloadLen == 0 && acks == 0 { // else it is the first of its kind
-		if t.journal.seenBefore(&th, s, last, heardAt) {
-			return false
-		}
-	} else {
-		t.journal.remember(&th, s, heardAt)
+	t.journals.add(s, print, wayOf(s), isMetTwice)
+	if isMetTwice {
+		p.bits |= twoWays
 	}
-	p.setThread(th)
 	p.lastFile = uint16(s.File)
 	p.bits |= heard
 	x.set(atLast, now)
@@ -361,3 +345,12 @@ func (p *plainConn) links() (before, behind *uint32) {
 
 // heardAt is when the SYN-ACK passed.
 func (p *plainConn) heardAt() int64 { return p.firstAt.time() + int64(p.synAck.time) }
+
+// isMetTwice reports whether p, with s, is met in two places.
+func (p *plainConn) isMetTwice(s *segment.Segment) bool {
+	d := s.Dir & 1
+	return p.bits&twoWays != 0 || s.TTL != p.ends[d].ttl || s.Path != uint32(p.paths[d]) || s.File != uint32(p.firstFile)
+}
+
+// anyPath returns a path of one of the ends: to those who ask, the paths of both are alike (Tracker.via).
+func (p *plainConn) anyPath() uint32 { return uint32(p.paths[p.opener()]) }

@@ -119,7 +119,7 @@ func (t *Tracker) unlist(c *connection) {
 func (t *Tracker) leave(place uint32, reason EndReason, at int64) {
 	p := t.plains.at(place)
 	if p.standsIn() {
-		t.release(t.wake(refTo(plain, place), t.hash(&p.flow, uint32(p.path))), reason, at)
+		t.release(t.wake(refTo(plain, place), t.hash(&p.flow, p.anyPath())), reason, at)
 		return
 	}
 	if p.bits&established == 0 {
@@ -131,7 +131,7 @@ func (t *Tracker) leave(place uint32, reason EndReason, at int64) {
 // gone takes what stands at r out of the table.
 func (t *Tracker) gone(p *plainConn, r ref, reason EndReason, at int64) {
 	if !t.flushing {
-		hash := t.hash(&p.flow, uint32(p.path))
+		hash := t.hash(&p.flow, p.anyPath())
 		t.table.remove(uint32(hash), r)
 		t.past.left(hash, int(p.incarnation))
 	}
@@ -240,6 +240,7 @@ func (t *Tracker) record(l *leaving) *Connection {
 		syn := t.embryos.syn(e)
 		recordSyn(&syn, &t.out, l)
 		t.out.Via = t.via(syn.Path)
+		t.out.Endpoints[Client].DuplicatePackets = uint64(e.bits.copies())
 		if !t.flushing { // else nobody takes it
 			t.embryos.drop(place)
 		}

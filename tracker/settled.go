@@ -115,12 +115,11 @@ func (t *Tracker) unpacksTo(q *settledConn, c *connection) bool {
 func (q *settledConn) pack(c *connection) {
 	*q = settledConn{finPhase: c.finPhase}
 	p := &q.plainConn
-	p.flow, p.path, p.incarnation = c.flow, uint16(c.ends[0].path), uint8(c.incarnation)
+	p.flow, p.incarnation = c.flow, uint8(c.incarnation)
 	p.firstAt, p.firstNumber = narrowTime(c.first.At), [2]uint32{uint32(c.first.Packet), uint32(c.first.Packet >> 32)}
 	p.synAck, p.ack = p.since(c.handshake.SynAck), p.since(c.handshake.Ack)
 	p.firstFile, p.lastFile = uint16(c.firstFile), uint16(c.lastFile)
 	p.bits = inUse | heard | established | plainBits(c.opener)
-	p.setThread(c.thread)
 	if c.ends[c.opener.Reverse()].at(RcvAckSyn).grade == confirmed {
 		p.bits |= taken
 	}
@@ -130,9 +129,13 @@ func (q *settledConn) pack(c *connection) {
 	if c.dataCount > 1 {
 		p.bits |= moreData
 	}
+	if c.twoWays {
+		p.bits |= twoWays
+	}
 	for d := range c.ends {
 		e, peer := &c.ends[d], &c.ends[1-d]
 		p.packEnd(&p.ends[d], e, peer)
+		p.paths[d], p.copies[d] = uint16(e.path), uint8(e.stats.DuplicatePackets)
 		q.closing[d].pack(p, e, peer)
 	}
 }

@@ -26,12 +26,12 @@ func (t *Tracker) giveBack() {
 		if p.bits&established == 0 {
 			moveUp(&t.half, &t.plains, to)
 		}
-		t.moveTo(t.hash(&p.flow, uint32(p.path)), plain, from, to)
+		t.moveTo(t.hash(&p.flow, p.anyPath()), plain, from, to)
 	})
 	t.settleds.shrink(func(from, to uint32) {
 		q := t.settleds.at(to)
 		moveUp(&t.settled, &t.settleds, to)
-		t.moveTo(t.hash(&q.flow, uint32(q.path)), settled, from, to)
+		t.moveTo(t.hash(&q.flow, q.anyPath()), settled, from, to)
 	})
 	for t.table.used < len(t.table.slots)/4 && len(t.table.slots) > fewestSlots {
 		t.table.resize(len(t.table.slots) / 2)

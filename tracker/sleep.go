@@ -18,7 +18,7 @@ func (t *Tracker) sleep(c *connection, hash uint64) {
 	if c.deadline != 0 || c.ends[0].teardown != nil {
 		return // it was replaced, and survived what replaced it
 	}
-	if t.fullOnly || !c.openingOver || c.tentative || c.lastFile > math.MaxUint16 || c.ends[0].path != c.ends[1].path || c.ends[0].path > math.MaxUint16 || !c.ends[0].atEase(&c.ends[1]) || !c.ends[1].atEase(&c.ends[0]) {
+	if t.fullOnly || !c.openingOver || c.tentative || max(c.firstFile, c.lastFile) > math.MaxUint16 || max(c.ends[0].path, c.ends[1].path) > math.MaxUint16 || !c.ends[0].atEase(&c.ends[1]) || !c.ends[1].atEase(&c.ends[0]) {
 		return
 	}
 	if !t.table.holds(uint32(hash), c.ref) {
@@ -27,10 +27,12 @@ func (t *Tracker) sleep(c *connection, hash uint64) {
 	place, p := t.plains.take()
 	*p = plainConn{
 		flow: c.flow, firstAt: narrowTime(c.first.At), firstNumber: [2]uint32{uint32(c.first.Packet), uint32(c.first.Packet >> 32)},
-		lastFile: uint16(c.lastFile), path: uint16(c.ends[0].path), bits: inUse | heard | established | taken | plainBits(c.opener),
+		firstFile: uint16(c.firstFile), lastFile: uint16(c.lastFile), paths: [2]uint16{uint16(c.ends[0].path), uint16(c.ends[1].path)}, bits: inUse | heard | established | taken | plainBits(c.opener),
 	}
 	p.of(c.ref.place())
-	p.setThread(c.thread)
+	if c.twoWays {
+		p.bits |= twoWays
+	}
 	for d := range c.ends {
 		if !p.standInFor(&p.ends[d], &c.ends[d]) {
 			p.bits = 0
@@ -58,7 +60,7 @@ func (p *plainConn) standInFor(to *plainEnd, e *endpoint) bool {
 	to.isn = uint32(e.base)
 	to.nxtLow, to.nxtHigh = uint32(e.sndNxt), uint16(e.sndNxt>>32)
 	to.unacked, to.maxWnd, to.turnaround = uint32(e.sndNxt-e.sndUna), uint32(e.maxWnd), uint32(e.turnaround)
-	to.tsVal, to.mss = e.tsLast, e.stats.MSS
+	to.tsVal, to.ttl, to.mss = e.tsLast, e.stats.TTL, e.stats.MSS
 	if e.tsSeen {
 		to.bits |= sentTimestamp
 	}
@@ -82,13 +84,14 @@ func (t *Tracker) wake(r ref, hash uint64) *connection {
 	p := t.plains.at(r.place())
 	c := t.fulls[p.sleeper()]
 	t.asleep--
-	c.gone, c.heard, c.thread, c.lastFile = false, p.bits&heard != 0, p.thread(), uint32(p.lastFile)
+	c.gone, c.heard, c.twoWays, c.lastFile = false, p.bits&heard != 0, p.bits&twoWays != 0, uint32(p.lastFile)
 	var acked [2]bool // it acknowledged something new
 	for d := range c.ends {
 		acked[d] = c.ends[1-d].tell(p, &p.ends[1-d], &p.ends[d])
 	}
 	for d := range c.ends {
 		e, peer, from := &c.ends[d], &c.ends[1-d], &p.ends[d]
+		e.stats.DuplicatePackets += uint64(p.copies[d])
 		if acked[d] {
 			e.rcvNxt, e.rcvNxtAt = peer.sndUna, p.mark(from.at(atAck))
 			e.ackedBefore = e.rcvNxt - int64(from.ackedBefore)

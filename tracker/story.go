@@ -12,7 +12,7 @@ type story struct {
 
 // storyEnd holds fields of endpoint, its stats and its teardown.
 type storyEnd struct {
-	retransmittedPackets, retransmittedBytes, outOfOrder, payload, zeroWindows, duplicates, fin, rst uint64
+	retransmittedPackets, retransmittedBytes, outOfOrder, payload, zeroWindows, fin, rst uint64
 
 	oldestSent                     int
 	oldestAt, oldestGap            int64
@@ -100,7 +100,7 @@ func (s *storyEnd) tell(e *endpoint) {
 	*s = storyEnd{
 		retransmittedPackets: e.stats.RetransmittedPackets, retransmittedBytes: e.stats.RetransmittedBytes,
 		outOfOrder: e.stats.OutOfOrderPackets, payload: e.stats.PayloadBytes, zeroWindows: e.stats.ZeroWindows,
-		duplicates: e.stats.DuplicatePackets, fin: e.stats.Fin, rst: e.stats.Rst,
+		fin: e.stats.Fin, rst: e.stats.Rst,
 		oldestSent: e.oldestSent, oldestAt: e.oldestAt, oldestGap: e.oldestGap, jump: e.jump,
 		lastAt: e.lastAt, fresh: e.fresh, aheadAt: e.aheadAt, refused: e.refused, probeGap: e.probeGap, seenTo: e.seenTo, sndRst: *e.at(SndRst), rcvRst: *e.at(RcvRst),
 		ownReset: e.ownReset, resetFact: e.resetFact, resetAt: e.resetAt, resetTop: e.resetTop, resetBy: e.resetBy,
@@ -113,7 +113,7 @@ func (s *storyEnd) recall(e *endpoint) {
 	headers := e.stats.Bytes - e.stats.PayloadBytes
 	e.stats.RetransmittedPackets, e.stats.RetransmittedBytes = s.retransmittedPackets, s.retransmittedBytes
 	e.stats.OutOfOrderPackets, e.stats.PayloadBytes, e.stats.ZeroWindows = s.outOfOrder, s.payload, s.zeroWindows
-	e.stats.DuplicatePackets, e.stats.Fin, e.stats.Rst = s.duplicates, s.fin, s.rst
+	e.stats.Fin, e.stats.Rst = s.fin, s.rst
 	e.stats.Bytes = headers + s.payload
 	e.oldestSent, e.oldestAt, e.oldestGap = s.oldestSent, s.oldestAt, s.oldestGap
 	e.lastAt, e.fresh = s.lastAt, s.fresh

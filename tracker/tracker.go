@@ -28,7 +28,7 @@ type Tracker struct {
 	fulls    []*connection
 	unused   []*connection // of fulls
 	vacant   []uint32      // places among the fulls without a connection
-	journal  journal
+	journals journals
 	past     history
 
 	queue deadlines // full connections that leave by themselves, soonest first
@@ -61,7 +61,7 @@ const touchAhead = 32
 
 // New returns an empty tracker.
 func New(cfg Config) *Tracker {
-	t := &Tracker{cfg: cfg, table: newFlowTable(), due: math.MaxInt64}
+	t := &Tracker{cfg: cfg, table: newFlowTable(), journals: newJournals(), due: math.MaxInt64}
 	if cfg.MaxMemory > 0 {
 		t.keepWithin(max(cfg.MaxMemory, leastMemory))
 	}
@@ -110,7 +110,7 @@ func (t *Tracker) observe(s *segment.Segment, hash uint64) Verdict {
 	t.begin(s.Time)
 	if s.Time < t.now {
 		t.sum.Backwards++
-		t.journal.disordered = true
+		t.journals.near.disordered, t.journals.far.disordered = true, true
 	}
 	t.now = max(t.now, s.Time)
 	t.sum.Last = m
@@ -129,7 +129,7 @@ func (t *Tracker) observe(s *segment.Segment, hash uint64) Verdict {
 
 // assign gives s to its connection.
 func (t *Tracker) assign(s *segment.Segment, hash uint64) Verdict {
-	r := t.find(hash, &s.Flow, s.Path)
+	r, print := t.find(hash, &s.Flow, s.Path), fingerprintOf(s, hash)
 	switch r.form() {
 	case nowhere:
 		if !t.fullOnly && t.setAside(s, hash) {
@@ -137,8 +137,11 @@ func (t *Tracker) assign(s *segment.Segment, hash uint64) Verdict {
 		}
 	case lone:
 		packet := t.embryos.slab.at(r.place()).number()
-		if t.answer(r, s, hash) {
+		if t.answer(r, s, hash, print) {
 			return Verdict{Connection: packet}
+		}
+		if t.synAgain(r, s, hash, print) {
+			return Verdict{Connection: packet, Note: NoteDuplicate}
 		}
 		if c := t.hatch(r, hash); s.Time > c.deadline && !c.answers(s) {
 			t.release(c, EndAttempt, c.deadline)
@@ -148,17 +151,27 @@ func (t *Tracker) assign(s *segment.Segment, hash uint64) Verdict {
 		}
 	case plain:
 		p := t.plains.at(r.place())
-		if t.take(p, r.place(), s) {
+		if t.take(p, r.place(), s, print) {
 			return Verdict{Connection: p.number()}
+		}
+		if (p.bits&established != 0 || s.Time <= p.heardAt()+t.cfg.Attempt.Nanoseconds()) && t.again(p, s, print) {
+			return Verdict{Connection: p.number(), Note: NoteDuplicate}
 		}
 		t.expand(r, hash)
 	case settled:
+		q := t.settleds.at(r.place())
+		if s.Time <= q.last().At+t.cfg.stragglers() && t.again(&q.plainConn, s, print) {
+			return Verdict{Connection: q.number(), Note: NoteDuplicate}
+		}
 		t.unsettle(r, hash)
 	case full:
 	}
+	if c := t.copied(s, hash, print); c != nil {
+		return Verdict{Connection: c.first.Packet, Note: NoteDuplicate}
+	}
 	c := t.incarnationFor(s, hash)
 	c.heard = true
-	v := Verdict{Connection: c.first.Packet, Note: t.apply(c, s)}
+	v := Verdict{Connection: c.first.Packet, Note: t.apply(c, s, print)}
 	if t.weigh(c); c.previous != nil {
 		t.weigh(c.previous)
 	}
@@ -214,9 +227,9 @@ func (t *Tracker) pathOf(r ref) uint32 {
 	case lone:
 		return uint32(t.embryos.slab.at(place).path)
 	case plain:
-		return uint32(t.plains.at(place).path)
+		return t.plains.at(place).anyPath()
 	case settled:
-		return uint32(t.settleds.at(place).path)
+		return t.settleds.at(place).anyPath()
 	default:
 		return t.fulls[place].path
 	}

@@ -183,6 +183,7 @@ func (r *reading) trace(sum tracker.Summary, judge *anomaly.Judge) *report.Trace
 		Summary:      sum,
 		Findings:     findings,
 		Limit:        judge.Limit(),
+		Pairs:        judge.Pairs(),
 		Filter:       r.filter,
 		Interrupted:  r.interrupted,
 	}

@@ -72,7 +72,7 @@ var lives = map[string][]life{
 	"35_tfo_data_rejected":             {closedByClient("full", "later", "")},
 	"36_keepalive_garbage_byte_nodata": {closedByClient("full", "post_ack", "keepalive")},
 	"37_seq_wrap":                      {closedByClient("full", "later", "")},
-	"38_every_packet_twice_span":       {closedByClient("full", "later", "")},
+	"38_every_packet_twice_span":       {closedByClient("full", "later", "duplicate-packets")},
 	"39_tw_reuse_challenge_rst_resyn": {
 		{"full", "orderly", "server", "later", "CLOSED", "CLOSED", "server", "closed-by-server-first"},
 		closedByClient("full", "later", "tw-reuse-refused"),

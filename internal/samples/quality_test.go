@@ -14,6 +14,7 @@ import (
 // TestQuality says what is found in each capture of its directory: of its connections and of the whole, beside what
 // tells that they are short.
 func TestQuality(t *testing.T) {
+	const eachTwice = "duplicate-packets 5 copies of the client's 5 segments, 3 of the server's 3"
 	want := map[string][]string{
 		"network-loss.pcap":        {"network-loss of the server's 350 bytes 14% lost behind the tap (1 segment), 14% lost before the tap (1 segment); 1 segment sent again in vain"},
 		"offload-superframes.pcap": {"trace: offload-superframes 10.0.0.2 (1 connection) sends segments of up to 16 kB, though their peers take no more than 1,460 in one packet (MSS)"},
@@ -31,6 +32,20 @@ func TestQuality(t *testing.T) {
 		"vlan-split.pcap": {
 			"trace: vlan-split 1 connection: VLAN 10 one way and VLAN 20 the other",
 			"vlan-split the client's segments on VLAN 10, the server's on VLAN 20",
+		},
+		"duplicate-span.pcap":   {eachTwice, "trace: duplicate-packets 8 segments of 16 are copies (50%), within 10 µs"},
+		"duplicate-routed.pcap": {eachTwice, "trace: duplicate-packets 8 segments of 16 are copies (50%), met again one hop further (TTL 1 lower), on vlan:10 and vlan:20, within 100 µs"},
+		"duplicate-ipv6.pcap":   {eachTwice, "trace: duplicate-packets 8 segments of 16 are copies (50%), met again one hop further (TTL 1 lower), on vlan:10 and vlan:20, within 100 µs"},
+		"duplicate-any.pcap": {
+			"duplicate-packets 10 copies of the client's 5 segments, 6 of the server's 3",
+			"trace: duplicate-packets 16 segments of 24 are copies (67%), met again one hop further (TTL 1 lower), within 10 µs",
+		},
+		"duplicate-vxlan.pcap": {eachTwice, "trace: duplicate-packets 8 segments of 16 are copies (50%), on plain and vxlan:42, within 100 µs"},
+		"duplicate-far.pcap":   {eachTwice, "trace: duplicate-packets 8 segments of 16 are copies (50%), met again 5 hops further (TTL 5 lower), within 10 ms"},
+		"nat-twice.pcap": {
+			"closed-by-server-first the server's FIN (packet 13) came first",
+			"trace: nat-twice 10.0.0.7:40000 to 203.0.113.9:443 and 192.0.2.1:61000 to 203.0.113.9:443 are one connection on two sides of an address translator: " +
+				"the client 10.0.0.7 becomes 192.0.2.1, initial sequence numbers equal in 1 pair; the server's FIN of packet 13 did not come through",
 		},
 		"snaplen-40.pcap": nil,
 		"snaplen-54.pcap": {

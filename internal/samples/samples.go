@@ -39,7 +39,7 @@ type Sample struct {
 
 // All returns every sample.
 func All() []Sample {
-	return slices.Concat(containers, links, wifi, damages, tunnels, tenants, fragments, quality)
+	return slices.Concat(containers, links, wifi, damages, tunnels, tenants, fragments, quality, copies)
 }
 
 // Of returns the samples of one directory.

@@ -146,12 +146,17 @@ func TestVLANSplit(t *testing.T) {
 		r.Endpoints[0].Path, r.Endpoints[1].Path = client, server
 		return r
 	}
+	twice := split(on10, on20) // each direction on both
+	for i := range twice.Endpoints {
+		twice.Endpoints[i].DuplicatePackets = twice.Endpoints[i].Packets
+	}
 	for _, c := range []struct {
 		name    string
 		paths   *segment.Paths
 		records []*record
 		want    string
 	}{
+		{"captured twice", &paths, []*record{twice}, ""},
 		{"two tags", &paths, []*record{split(on10, on20), split(on10, on20), split(on10, on30), open()}, "3 connections of 4: VLAN 10 one way and VLAN 20 the other, VLAN 10 one way and VLAN 30 the other"},
 		{"one tag", &paths, []*record{split(on10, segment.PlainPath)}, "1 connection: VLAN 10 one way and no VLAN the other"},
 		{"other paths", &paths, []*record{split(inside, segment.PlainPath)}, ""},

@@ -48,6 +48,7 @@ var notInAConversation = map[string]string{
 	"time-went-backwards": "the capture's order: TestTimeWentBackwards",
 	"table-evicted":       "the tracker's limit: TestTableEvicted",
 	"close-wait-leak":     "many connections: TestCloseWaitLeak",
+	"nat-twice":           "two connections: TestNATTwice",
 	"mid-file-gap":        "many connections, and the capture's silence: TestMidFileGap",
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 var qualityKinds = []*Kind{
-	CaptureLoss, DropsReported, OneWayCapture, DuplicatePackets, ChecksumOffload, checksumBad,
+	CaptureLoss, DropsReported, OneWayCapture, DuplicatePackets, NATTwice, ChecksumOffload, checksumBad,
 	OffloadSuperframes, SnaplenTruncated, fragmentedTCP, TimeWentBackwards, ClockStep, MidFileGap, VLANSplit, TableEvicted, midstream, openAtEOF,
 }
 
@@ -99,21 +99,6 @@ var OneWayCapture = &Kind{
 	},
 }
 
-// DuplicatePackets is about packets that are in the capture twice.
-var DuplicatePackets = &Kind{
-	Slug: "duplicate-packets", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
-	Reference: "RFC 6864 (IP identification)",
-	Summary:   "Many packets are in the capture twice.",
-	Explanation: "The same packet passed two capture points: a mirror port that copies ingress and egress, \"any\" on a host with bridges, or two merged files of neighbouring hops. " +
-		"The copies are recognised and not counted as retransmissions. Remove one of the sources, or run editcap -d.",
-	trace: func(_ *trace, s source) []Finding {
-		if s.sum.Duplicates == 0 || float64(s.sum.Duplicates) < s.t.DuplicateShare*float64(s.sum.Segments) {
-			return nil
-		}
-		return oneFinding("%s of %s are copies (%s)", count(s.sum.Duplicates, "segment"), grouped(s.sum.Segments), percent(s.sum.Duplicates, s.sum.Segments))
-	},
-}
-
 // ChecksumOffload is about a host whose checksums are filled in after the capture.
 var ChecksumOffload = &Kind{
 	Slug: "checksum-offload", Family: CaptureQuality, Severity: Quality, Since: "0.1", cause: aboutCapture,
@@ -156,7 +141,7 @@ var checksumBad = &Kind{
 		out := c.none()
 		for _, r := range both {
 			e, fs := c.end(r), c.by(r, tracker.FactBadChecksum)
-			if len(fs) == 0 || e.ChecksumGood <= e.ChecksumBad || e.MissingBytes > 0 || fs[0].Packet == e.Last.Packet {
+			if len(fs) == 0 || e.ChecksumBad == 0 || e.ChecksumGood <= e.ChecksumBad || e.MissingBytes > 0 || fs[0].Packet == e.Last.Packet {
 				continue // checksum-offload: of most segments, or of some that were taken all the same
 			}
 			out = append(out, c.from(fs, "%s of the %s with a wrong checksum, %s right", count(e.ChecksumBad, "segment"), r, grouped(e.ChecksumGood)))

@@ -88,6 +88,11 @@ type Thresholds struct {
 	// DuplicateShare is the share of segments captured twice from which on it is a property of
 	// the capture (a SPAN port with both directions, "any" on a bridge).
 	DuplicateShare float64
+	// DuplicateWays is from how many copies on it is one anyway, if they differ in TTL, path or file from their first captures: then
+	// there are two capture points.
+	DuplicateWays uint64
+	// MaxTwins bounds the connections that are compared to find both sides of an address translator, see twins.
+	MaxTwins int
 	// MaxKeys bounds each of the trace-wide tables; what does not fit is not judged.
 	MaxKeys int
 	// MaxSuspects bounds the connections kept to find leaked sockets, of all services together.
@@ -133,6 +138,8 @@ func DefaultThresholds() Thresholds {
 		OffloadShare:    0.9,
 		OffloadPackets:  5,
 		DuplicateShare:  0.05,
+		DuplicateWays:   20,
+		MaxTwins:        1 << 14,
 		MaxKeys:         1 << 16,
 		MaxSuspects:     1 << 18,
 	}

@@ -33,9 +33,10 @@ type Fragments struct {
 
 // source is what trace-wide judges know beside the aggregates.
 type source struct {
-	sum tracker.Summary
-	cap Capture
-	t   *Thresholds
+	sum   tracker.Summary
+	cap   Capture
+	t     *Thresholds
+	paths *segment.Paths // may be nil
 }
 
 // trace holds the aggregates over all connections. Everything in it is a sum or a
@@ -54,6 +55,8 @@ type trace struct {
 	suspects        int    // kept in leaks,
 	mostSuspects    int    // and how many may be
 	overflow        uint64 // connections of hosts and services that did not fit
+	twins           twins
+	pairs           []Pair // of twins, once the trace has ended
 }
 
 func newTrace() trace {
@@ -158,6 +161,7 @@ func (j *Judge) Connection(r *tracker.Connection) []Finding {
 	}
 	c.found = rank(c.found)
 	j.trace.count(c, c.found, j.thresholds.MaxKeys)
+	j.trace.twins.add(c, j.thresholds.MaxTwins)
 	return c.found
 }
 
@@ -165,7 +169,8 @@ func (j *Judge) Connection(r *tracker.Connection) []Finding {
 func (j *Judge) Finish(sum tracker.Summary, capture Capture) []Finding {
 	j.trace.trim(j.thresholds.MaxKeys)
 	var fs []Finding
-	s := source{sum: sum, cap: capture, t: &j.thresholds}
+	s := source{sum: sum, cap: capture, t: &j.thresholds, paths: j.Paths}
+	j.trace.pairs = j.trace.twins.pairs()
 	for _, k := range catalogue {
 		if k.trace == nil || k.Withdrawn {
 			continue
@@ -198,6 +203,7 @@ func (j *Judge) Merge(other *Judge) {
 	t.stream += o.stream
 	t.missing += o.missing
 	t.overflow += o.overflow
+	t.twins.merge(&o.twins, j.thresholds.MaxTwins)
 	for ip, c := range o.hosts.values {
 		t.host(ip, *c, j.thresholds.MaxKeys)
 	}

@@ -32,6 +32,7 @@ const (
 	hasHoles                                 // octets were acknowledged and never captured
 	cutHeaders                               // options cut by the snapshot length
 	halfCaptured                             // one direction only
+	capturedTwice                            // some segments are copies of the capture's
 	inFragments                              // segments came in IP fragments
 	lossy                                    // the network lost data of one end
 	pathsDiffer                              // the directions were met by different ways
@@ -76,6 +77,7 @@ func (c *conn) traitsOf() traits {
 	set(hasHoles, cl.MissingBytes|sv.MissingBytes != 0)
 	set(cutHeaders, cl.TruncatedPackets|sv.TruncatedPackets != 0)
 	set(halfCaptured, c.half)
+	set(capturedTwice, cl.DuplicatePackets|sv.DuplicatePackets != 0)
 	set(inFragments, cl.FragmentedPackets|sv.FragmentedPackets != 0)
 	set(lossy, cl.Lost.Any() || sv.Lost.Any())
 	set(pathsDiffer, cl.Path != sv.Path && cl.Packets > 0 && sv.Packets > 0)

@@ -60,9 +60,12 @@ func compareVLANs(a, b vlanPair) int {
 	return cmp.Or(cmp.Compare(a.client, b.client), cmp.Compare(a.server, b.server))
 }
 
-// vlans names the tags of both directions, if they differ.
+// vlans names the tags of both directions, if they differ. Where most segments were captured twice they differ in which of the captures was the first.
 func (c *conn) vlans() (p vlanPair, ok bool) {
 	if c.paths == nil || c.traits&pathsDiffer == 0 {
+		return p, false
+	}
+	if cl, sv := c.end(tracker.Client), c.end(tracker.Server); 2*cl.DuplicatePackets >= cl.Packets && 2*sv.DuplicatePackets >= sv.Packets {
 		return p, false
 	}
 	client, server := c.paths.Path(c.end(tracker.Client).Path), c.paths.Path(c.end(tracker.Server).Path)
