@@ -118,6 +118,7 @@ func (s *Source) tally(in *input, run []record) {
 		if uint64(rec.time-previous) > leastPause { // or before it
 			if rec.time < previous {
 				backwards++
+				st.BackwardsMost = max(st.BackwardsMost, previous-rec.time)
 			}
 			if i > 0 {
 				s.pauses.latest = previous

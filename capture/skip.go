@@ -83,7 +83,7 @@ const furtherName = "further packet of one frame"
 // protocolNames are the IP protocols that are met often (IANA protocol numbers).
 var protocolNames = map[uint8]string{
 	1: "icmp", 2: "igmp", 17: "udp", 33: "dccp", 46: "rsvp", 47: "gre", 50: "esp", 51: "ah", 58: "icmpv6",
-	59: "ipv6 no next header", 88: "eigrp", 89: "ospf", 97: "etherip", 103: "pim", 112: "vrrp", 115: "l2tp",
+	59: "ipv6 no next header", 88: "eigrp", 89: "ospf", 97: "etherip", 103: "pim", 108: "ipcomp", 112: "vrrp", 115: "l2tp",
 	132: "sctp", 136: "udplite",
 }
 

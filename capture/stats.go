@@ -94,6 +94,8 @@ type Stats struct {
 	// Backwards counts packets stamped earlier than the one before them in
 	// the same file.
 	Backwards uint64
+	// BackwardsMost is how much earlier at most, in nanoseconds.
+	BackwardsMost int64
 
 	// Pauses are the longest times of more than a second without any packet, and the farthest steps back of more
 	// than a second, at most 64 of each.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tcplife/tcplife/report/anomaly"
 )
@@ -17,9 +18,10 @@ const (
 	Good Grade = iota
 	Fair
 	Poor
+	Unknown // nothing was read to judge by
 )
 
-func (g Grade) String() string { return [...]string{"good", "fair", "poor"}[g] }
+func (g Grade) String() string { return [...]string{"good", "fair", "poor", "unknown"}[g] }
 
 // The limits between the grades, of octets acknowledged but never captured and
 // of packets reported dropped. A thousandth is where teardown segments begin to be
@@ -28,6 +30,9 @@ func (g Grade) String() string { return [...]string{"good", "fair", "poor"}[g] }
 const (
 	fairLoss = 0.001
 	poorLoss = 0.02
+	// backwardsStep is how far back one time stamp must lie to make a capture fair: longer than queues of one host
+	// hold packets.
+	backwardsStep = int64(time.Second)
 )
 
 // Quality grades a capture of which only some connections are shown. It is for one goroutine.
@@ -86,12 +91,12 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 	case t.Drops.Known:
 		fine = append(fine, "no drops reported")
 	}
-	switch whole := n.missing + n.streamBytes; {
-	case n.missing > 0 && loss(n.missing, whole) > Good:
-		worse(loss(n.missing, whole), "%s of the bytes were acknowledged but never captured", share(n.missing, whole))
-	case n.missing > 0:
-		fine = append(fine, share(n.missing, whole)+" of bytes acknowledged but never captured")
-	case n.streamBytes > 0:
+	switch {
+	case n.lost > 0 && loss(n.lost, n.acked) > Good:
+		worse(loss(n.lost, n.acked), "%s of the bytes were acknowledged but never captured", share(n.lost, n.acked))
+	case n.lost > 0:
+		fine = append(fine, share(n.lost, n.acked)+" of bytes acknowledged but never captured")
+	case n.acked > 0:
 		fine = append(fine, "every acknowledged byte was captured")
 	}
 	if gaps := found(t, anomaly.MidFileGap); gaps > 0 {
@@ -117,10 +122,18 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 		worse(Fair, "headers of %s cut by the snapshot length", counted(c, "packet"))
 	}
 	if c := t.Skipped[cutWithin]; c > 0 {
-		worse(Fair, "%s cut within the TCP header", counted(c, "packet"))
+		worse(most(c, t.TCP), "%s cut within the TCP header", counted(c, "packet"))
 	}
-	if c := t.Summary.Backwards; c > 0 {
-		worse(Fair, "%s stamped earlier than the one before", counted(c, "packet"))
+	if c := broken(t.Skipped); c*100 >= t.Packets && c > 0 {
+		worse(most(c, t.TCP), "headers of %s broken or cut short", counted(c, "packet"))
+	}
+	if c := t.Backwards; c > 0 {
+		text := fmt.Sprintf("%s stamped earlier than the one before, by up to %s", counted(c, "packet"), roughSpan(t.BackwardsMost))
+		if t.BackwardsMost >= backwardsStep || float64(c) >= fairLoss*float64(t.Packets) {
+			worse(Fair, "%s", text)
+		} else {
+			fine = append(fine, text)
+		}
 	}
 	if c := t.Summary.Evicted; c > 0 {
 		worse(Fair, "%s left early, for %s was reached", counted(c, "connection"), anomaly.EvictedFor(&t.Summary))
@@ -146,11 +159,32 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 	} else if c := t.Summary.ChecksumBad; c > 0 {
 		fine = append(fine, counted(c, "packet")+" with a bad checksum")
 	}
+	if t.TCP == 0 && grade == Good {
+		return Unknown, "no TCP segment was read from it"
+	}
 	parts := slices.Concat(bad[Poor], bad[Fair], fine)
 	if len(parts) == 0 {
 		parts = []string{"no sign of loss, but no data to judge by"}
 	}
 	return grade, strings.ReplaceAll(shorten(parts), nbsp, " ")
+}
+
+// most grades what hides segments: more of them hidden than read make a capture poor.
+func most(hidden, read uint64) Grade {
+	if hidden > read {
+		return Poor
+	}
+	return Fair
+}
+
+// broken counts the packets whose headers cannot be: damaged, cut short, or put together wrongly.
+func broken(skipped map[string]uint64) (n uint64) {
+	for kind, count := range skipped {
+		if kind != cutWithin && (strings.HasPrefix(kind, "malformed") || strings.HasPrefix(kind, "truncated")) {
+			n += count
+		}
+	}
+	return n
 }
 
 func times(n uint64) string {

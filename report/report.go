@@ -60,6 +60,10 @@ type Trace struct {
 	First, Last int64             // nanoseconds since 1970 UTC; valid if Packets > 0
 	Skipped     map[string]uint64 // frames that were no TCP segment, by kind
 	Drops       Drops
+	// Backwards counts frames stamped earlier than the one before them in their file, and BackwardsMost is by how much at
+	// most, in nanoseconds.
+	Backwards     uint64
+	BackwardsMost int64
 	// PathsDropped is how many segments had a path (segment.Paths) that did not fit.
 	PathsDropped uint64
 	Summary      tracker.Summary

@@ -233,13 +233,16 @@ func (s *screen) nothing(t *Trace) {
 	text := "No TCP connection in it."
 	switch {
 	case t.Packets == 0 && t.Filter != "":
-		text = "No packet matched the filter."
+		text = "No packet matched the filter; tagged or tunnelled ones need it said, as in (tcp or vlan and tcp)."
 	case t.Packets == 0:
 		text = "No packet in it."
 	case t.TCP == 0 && t.Filter != "":
 		text = "No TCP segment matched the filter."
 	case t.TCP == 0:
-		text = "No TCP segment in it."
+		text = "No TCP segment was read from it."
+		if t.Skipped[cutWithin] > 0 {
+			text += " Capture at least 128 bytes of each packet: tcpdump -s 128."
+		}
 	}
 	if s.markdown {
 		text = forMarkdown(text)

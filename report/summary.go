@@ -39,11 +39,11 @@ func summarize(t *Trace, n *totals, w *waits, l *lingering) []said {
 		}
 	}
 	grade, why := judgeQuality(t, n)
-	if n.connections > 0 || grade > Good {
+	if n.connections > 0 || grade == Fair || grade == Poor {
 		out = append(out, said{"capture", grade.String() + ": " + why, grade == Poor})
 	}
 	if s := skipped(t); s != "" && (n.connections == 0 || t.TCP*10 < t.Packets*9) {
-		out = append(out, said{label: "not TCP", text: s})
+		out = append(out, said{label: "skipped", text: s})
 	}
 	if s := limits(t); s != "" {
 		out = append(out, said{"limits", s, true})

@@ -215,7 +215,7 @@ func TestQualityAgreesWithTheFindings(t *testing.T) {
 	} {
 		n := totals{connections: 4}
 		n.found.add(anomaly.OneWayCapture, c.oneWay)
-		grade, why := judgeQuality(&Trace{Findings: c.findings, Summary: tracker.Summary{ChecksumBad: 9}}, &n)
+		grade, why := judgeQuality(&Trace{TCP: 99, Findings: c.findings, Summary: tracker.Summary{ChecksumBad: 9}}, &n)
 		if grade != c.grade || !strings.Contains(why, c.want) {
 			t.Errorf("%s: %s: %s; want %s: … %s", c.name, grade, why, c.grade, c.want)
 		}

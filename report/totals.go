@@ -29,6 +29,8 @@ type totals struct {
 	packets     uint64
 	streamBytes uint64 // distinct octets seen, both directions
 	missing     uint64 // octets acknowledged and never captured
+	// Of connections with both directions: what was acknowledged, and how much of it is missing.
+	acked, lost uint64
 	truncated   uint64
 	strays      uint64 // records without any SYN that opened nothing
 	abridged    uint64 // connections with more notable segments of a kind than a record keeps
@@ -48,6 +50,10 @@ func (t *totals) add(r *Record) {
 		t.packets += e.Packets
 		t.streamBytes += e.StreamBytes
 		t.missing += e.MissingBytes
+		if c.Endpoints[role.Peer()].Packets > 0 && e.Packets > 0 {
+			t.lost += e.MissingBytes
+			t.acked += e.MissingBytes + e.StreamBytes - min(e.StreamBytes, e.UnackedBytes)
+		}
 		t.truncated += e.TruncatedPackets
 		if e.State == tracker.CloseWait {
 			t.closeWaits++
@@ -82,6 +88,8 @@ func (t *totals) merge(o *totals) {
 	t.packets += o.packets
 	t.streamBytes += o.streamBytes
 	t.missing += o.missing
+	t.acked += o.acked
+	t.lost += o.lost
 	t.truncated += o.truncated
 	t.strays += o.strays
 	t.abridged += o.abridged

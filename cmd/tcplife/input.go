@@ -173,19 +173,21 @@ func (r *reading) trace(sum tracker.Summary, judge *anomaly.Judge) *report.Trace
 	findings := judge.Finish(sum, r.capture())
 	stats := r.src.Stats()
 	t := &report.Trace{
-		Packets:      stats.Packets,
-		TCP:          stats.TCP,
-		First:        stats.First,
-		Last:         stats.Last,
-		Skipped:      stats.Skipped,
-		Drops:        report.Drops{Known: stats.DropsKnown, Kernel: stats.DropsKernel, Interface: stats.DropsInterface},
-		PathsDropped: stats.PathsDropped,
-		Summary:      sum,
-		Findings:     findings,
-		Limit:        judge.Limit(),
-		Pairs:        judge.Pairs(),
-		Filter:       r.filter,
-		Interrupted:  r.interrupted,
+		Packets:       stats.Packets,
+		TCP:           stats.TCP,
+		First:         stats.First,
+		Last:          stats.Last,
+		Backwards:     stats.Backwards,
+		BackwardsMost: stats.BackwardsMost,
+		Skipped:       stats.Skipped,
+		Drops:         report.Drops{Known: stats.DropsKnown, Kernel: stats.DropsKernel, Interface: stats.DropsInterface},
+		PathsDropped:  stats.PathsDropped,
+		Summary:       sum,
+		Findings:      findings,
+		Limit:         judge.Limit(),
+		Pairs:         judge.Pairs(),
+		Filter:        r.filter,
+		Interrupted:   r.interrupted,
 	}
 	for i := range stats.Files {
 		f := &stats.Files[i]
@@ -221,6 +223,7 @@ func (r *reading) capture() anomaly.Capture {
 		PathsDropped:   stats.PathsDropped,
 		SnapLen:        stats.SnapLen,
 		Backwards:      stats.Backwards,
+		BackwardsMost:  stats.BackwardsMost,
 		Fragments: anomaly.Fragments{
 			Incomplete:  stats.Fragments.Incomplete,
 			OnlyFirst:   stats.Fragments.OnlyFirst,

@@ -33,7 +33,7 @@ func TestQualityHeadsEveryReport(t *testing.T) {
 		{[]string{dir + "outage.pcap"}, `(?m)^capture +good: every acknowledged byte was captured$`},
 		{[]string{dir + "offload-superframes.pcap"}, `(?m)^capture +good: every acknowledged byte was captured, segments of several packets in one`},
 		{[]string{dir + "vlan-split.pcap"}, `(?m)^capture +good: .*directions on different VLANs`},
-		{[]string{dir + "snaplen-40.pcap"}, `(?m)^capture +fair: 8 packets cut within the TCP header`},
+		{[]string{dir + "snaplen-40.pcap"}, `(?m)^capture +poor: 8 packets cut within the TCP header`},
 		{[]string{dir + "snaplen-54.pcap"}, `(?m)^capture +fair: headers of 2 packets cut by the snapshot length`},
 	} {
 		if got := output(c.args...); !regexp.MustCompile(c.want).MatchString(got) {

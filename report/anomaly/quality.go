@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/tcplife/tcplife/internal/segment"
 	"github.com/tcplife/tcplife/tracker"
@@ -230,7 +231,11 @@ var TimeWentBackwards = &Kind{
 		if n == 0 {
 			return nil
 		}
-		return oneFinding("%s stamped earlier than one before", count(n, "packet"))
+		by := ""
+		if s.cap.BackwardsMost > 0 {
+			by = ", by up to " + span(time.Duration(s.cap.BackwardsMost))
+		}
+		return oneFinding("%s stamped earlier than the one before%s", count(n, "packet"), by)
 	},
 }
 

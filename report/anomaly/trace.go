@@ -17,7 +17,8 @@ type Capture struct {
 	CutPackets                  uint64 // frames shorter in the file than on the wire
 	SnapLen                     uint32 // the snapshot length they were cut to, 0 if unknown
 	PathsDropped                uint64 // segments whose path did not fit (segment.Paths)
-	Backwards                   uint64 // frames stamped earlier than one before them
+	Backwards                   uint64 // frames stamped earlier than the one before them
+	BackwardsMost               int64  // by how much at most, nanoseconds
 	Fragments                   Fragments
 	Pauses                      []Pause // the longest times without any packet, and steps back of its clock
 	First, Last                 int64   // capture time of the first and last frame, nanoseconds since 1970 UTC
