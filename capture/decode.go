@@ -114,7 +114,7 @@ func (d *decoder) ipv4(p []byte, cut int) skip {
 	if word := binary.BigEndian.Uint16(p[6:]); word&fragmented != 0 {
 		return d.fragment4(p, word, header, total)
 	}
-	pkt := ipPacket{ends: ends4(p[12:20]), verifiable: true}
+	pkt := ipPacket{ends: ends4Via(p[:header]), verifiable: true}
 	pkt.setBody(p[header:], total-header)
 
 	s := d.seg
@@ -133,7 +133,7 @@ type ipPacket struct {
 	ends
 	body        []byte // captured bytes after the IP headers, without padding of the frame
 	length      int    // how many there were on the wire
-	verifiable  bool   // dst is where the packet ends, which the checksum covers
+	verifiable  bool   // the checksum covers these ends
 	reassembled bool   // from fragments
 }
 

@@ -70,6 +70,7 @@ func ways(syn []byte) []way {
 	}
 	extension := func(next byte, p []byte) []byte { return join([]byte{next, 0, 1, 4, 0, 0, 0, 0}, p) }
 	inner := ether(etherIPv4, v4)
+	monitored := join([]byte{0, 0, 8, 0, 0, 0, 0, 0}, dot11(0x08, 1, nil, snapped(etherIPv4, v4)))
 	return []way{
 		{"Ethernet, IPv4", 1, ether(etherIPv4, v4), "plain"},
 		{"Ethernet, IPv6", 1, ether(etherIPv6, v6), "plain"},
@@ -96,6 +97,8 @@ func ways(syn []byte) []way {
 		{"SLL", 113, cooked(etherIPv4, v4), "plain"},
 		{"SLL with a tag", 113, cooked(etherVLAN, vlan(3, etherIPv6, v6)), "vlan:3"},
 		{"SLL2", 276, cooked2(etherIPv6, v6), "plain"},
+		{"SLL of a monitor interface", 113, join([]byte{0, 0, 0x03, 0x23, 0, 6}, make([]byte, 8), u16(4), monitored), "plain"},
+		{"SLL2 of a monitor interface", 276, join(u16(4), make([]byte, 6), []byte{0x03, 0x23}, make([]byte, 10), monitored), "plain"},
 		{"PPP", 9, join([]byte{0xff, 3, 0, 0x21}, v4), "plain"},
 		{"IPv4 options", 101, append(append([]byte{0x46, 0, 0, byte(24 + len(syn))}, v4[4:20]...), append([]byte{1, 1, 1, 1}, syn...)...), "plain"},
 		{"hop-by-hop", 101, ip6(protoHopByHop, extension(protoTCP, syn)), "plain"},

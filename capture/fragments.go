@@ -15,7 +15,7 @@ import (
 func (d *decoder) fragment4(p []byte, word uint16, header, total int) skip {
 	const moreFragments, offset = 0x2000, 0x1fff
 	f := fragment{
-		key:   fragmentKey{ends: ends4(p[12:20]), id: uint32(binary.BigEndian.Uint16(p[4:])), proto: p[9]},
+		key:   fragmentKey{ends: ends4Via(p[:header]), id: uint32(binary.BigEndian.Uint16(p[4:])), proto: p[9]},
 		at:    int(word&offset) * 8,
 		more:  word&moreFragments != 0,
 		first: first{headers: header, ttl: p[8], proto: p[9], verifiable: true},

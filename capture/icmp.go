@@ -77,7 +77,7 @@ func quotedPacket(p []byte) (q quoted, ok bool) {
 		if header < 20 || header > len(p) || p[9] != protoTCP || binary.BigEndian.Uint16(p[6:])&0x1fff != 0 {
 			return q, false
 		}
-		q.ends, q.body, q.length = ends4(p[12:20]), p[header:], q.total-header
+		q.ends, q.body, q.length = ends4Via(p[:header]), p[header:], q.total-header
 	case 6:
 		if len(p) < 40 {
 			return q, false
@@ -131,6 +131,7 @@ func (k *ipPacket) quotedExtension(proto byte) (next byte, ok bool) {
 	if size > len(b) || size > k.length {
 		return 0, false
 	}
+	k.chosen(proto, b[:size])
 	k.body, k.length = b[size:], k.length-size
 	return b[0], true
 }

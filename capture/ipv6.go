@@ -80,12 +80,6 @@ func (k *ipPacket) extension(proto byte) (next byte, why skip) {
 		size = 8
 	case protoAH:
 		size = 4 * (int(b[1]) + 2)
-	case protoRouting:
-		// With segments left, the packet's last destination is inside the
-		// header, and that is the one the checksum covers.
-		if b[3] != 0 {
-			k.verifiable = false
-		}
 	}
 	if size > k.length {
 		return 0, skipMalformedIPv6
@@ -93,6 +87,7 @@ func (k *ipPacket) extension(proto byte) (next byte, why skip) {
 	if size > len(b) {
 		return 0, skipTruncatedIPv6
 	}
+	k.chosen(proto, b[:size])
 	k.body, k.length = b[size:], k.length-size
 	return b[0], isSegment
 }

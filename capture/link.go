@@ -170,12 +170,15 @@ func (d *decoder) cooked2(p []byte, cut int) skip {
 
 func (d *decoder) cookedPayload(device, protocol uint16, p []byte, cut int) skip {
 	const (
-		arphrdNetlink = 824
-		llcFrames     = 4 // LINUX_SLL_P_802_2
+		arphrdRadiotap = 803
+		arphrdNetlink  = 824
+		llcFrames      = 4 // LINUX_SLL_P_802_2
 	)
 	switch {
 	case device == arphrdNetlink:
 		return skipNotIP // the protocol is a netlink family there
+	case device == arphrdRadiotap: // a monitor interface: the protocol means nothing
+		return d.radiotap(p, cut)
 	case protocol >= minEtherType:
 		return d.etherType(protocol, p, cut)
 	case protocol == llcFrames:

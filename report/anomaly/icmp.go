@@ -102,7 +102,7 @@ var mtuBlackhole = &Kind{
 			again := c.copies(r, tracker.FactRetransmission)
 			size := int64(0)
 			for _, f := range again {
-				size = max(size, f.Bytes)
+				size = max(size, c.inOnePacket(r, f.Bytes))
 			}
 			if len(again) < 2 || !c.fullSize(r, size) {
 				continue
@@ -143,14 +143,26 @@ func (c *conn) fullSize(r tracker.Role, size int64) bool {
 	return size >= least
 }
 
-// tooBig returns the first ICMP error that says a packet of r was too big, if r went on with packets of that size.
+// inOnePacket is how much of a segment of so many octets went in one packet, if it is one that a card cut up behind the tap.
+func (c *conn) inOnePacket(r tracker.Role, size int64) int64 {
+	if p := c.end(r.Peer()); p.HasMSS && p.MSS > 0 {
+		return min(size, int64(p.MSS))
+	}
+	return size
+}
+
+// tooBig returns the first ICMP error that says a packet of r was too big, if r went on with packets of that size. Segments larger
+// than any packet tell nothing: a card cuts them up, as small as it should by then.
 func (c *conn) tooBig(r tracker.Role) *tracker.Fact {
+	mss := int64(c.end(r.Peer()).MSS)
 	for _, f := range c.by(r, tracker.FactICMPError) {
 		if !f.ICMP.TooBig() {
 			continue
 		}
+		headers := minHeaders(&f.ICMP)
+		largest := max(f.Bytes, mss+headers)
 		for _, g := range c.by(r, tracker.FactRetransmission) {
-			if g.Packet > f.Packet && g.Bytes+minHeaders(&f.ICMP) > int64(f.ICMP.MTU) {
+			if size := g.Bytes + headers; g.Packet > f.Packet && size > int64(f.ICMP.MTU) && size <= largest {
 				return f
 			}
 		}
