@@ -36,7 +36,7 @@ func newDecoder(verify bool, paths *segment.Paths) decoder {
 
 // maxDepth bounds encapsulation: each tag, label or tunnel is one level. Nobody nests so many, and who does shall not
 // make us work for it.
-const maxDepth = 100
+const maxDepth = 32
 
 // decode fills seg with the TCP segment in a frame, except for Number, Time
 // and File, and returns isSegment; otherwise it says why there is none.

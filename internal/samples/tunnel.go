@@ -55,7 +55,7 @@ var tunnels = []Sample{
 	tunnel("gue", "generic UDP encapsulation with a field", "gue", udp(50000, 6080, inner([]byte{1, protoIPIP, 0, 0, 0, 0, 0, 0}, raw))),
 	tunnel("gue-1", "generic UDP encapsulation, version 1", "gue", udp(50000, 6080, raw)),
 	tunnel("lisp", "LISP", "lisp:9", udp(50000, 4341, inner([]byte{0x88, 0, 0, 1, 0, 0, 9, 0}, raw))),
-	tunnel("ipcomp", "IPComp is compressed", "", outer(108, inner([]byte{protoIPIP, 0, 0, 2}, cipher))).counted("ip protocol 108"),
+	tunnel("ipcomp", "IPComp is compressed", "", outer(108, inner([]byte{protoIPIP, 0, 0, 2}, cipher))).counted("ipcomp"),
 
 	// IPsec.
 	tunnel("ah", "an authentication header, tunnel mode", "ah:0x00001000/ip", outer(protoAH, inner(join([]byte{protoIPIP, 4, 0, 0}, u32(0x1000), u32(1), make([]byte, 12)), raw))),
