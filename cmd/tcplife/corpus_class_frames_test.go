@@ -69,9 +69,9 @@ var classesOfFrames = []class{
 		},
 	},
 	{
-		name: "source routed", whose: ourLimit, questions: everything,
-		why: "An IP source route names the final destination in an option. tshark takes that for the address, tcplife the " +
-			"one in the IP header, which is the next router's.",
+		name: "routed by its sender", whose: definition, questions: everything,
+		why: "A source route, an IPv6 routing header or a home address option says who the ends are (RFC 1122 3.2.1.8, RFC 8200 4.4, " +
+			"RFC 6275 6.3), and the TCP checksum covers those. tshark keeps the addresses of the IPv6 header apart.",
 		rule: sourceRouted,
 	},
 	{
@@ -144,12 +144,12 @@ func quotedInError(d *difference) uint64 {
 	return d.verdict.FirstFrame
 }
 
-// sourceRouted: tshark's first packet is a segment of ours, to another address.
+// sourceRouted: tshark's first packet is a segment of ours with the same ports and another address.
 func sourceRouted(d *difference) uint64 {
 	flow, _ := segment.FlowOf(endpointOf(d.ends[0]), endpointOf(d.ends[1]))
 	other := func(v *verdict) uint64 {
 		h := d.look.at(v.FirstFrame)
-		if h == nil || h.Flow == flow || h.Flow.Sender(h.Dir) != endpointOf(v.sender()) || h.Flow.Sender(h.Dir.Reverse()).Port != v.BP {
+		if h == nil || h.Flow == flow || h.Flow.Sender(h.Dir).Port != v.AP || h.Flow.Sender(h.Dir.Reverse()).Port != v.BP {
 			return 0
 		}
 		return v.FirstFrame
@@ -160,7 +160,6 @@ func sourceRouted(d *difference) uint64 {
 				return packet
 			}
 		}
-		return 0
 	}
 	// Here are the segments that tshark has under those other addresses.
 	for _, e := range slices.SortedFunc(maps.Keys(d.verdicts), compareEnds) {
@@ -282,7 +281,7 @@ func earlierConnection(d *difference) uint64 {
 func timedOut(d *difference) uint64 {
 	const atLeast = int64(2 * time.Minute)
 	rs := d.records[d.ends]
-	if len(rs) <= len(d.verdicts[d.ends]) {
+	if len(rs) < 2 || len(rs) <= len(d.verdicts[d.ends]) {
 		return 0
 	}
 	hs := d.look.of(d.ends)
