@@ -26,8 +26,8 @@ type fragment struct {
 	held   int    // how much of it the file holds: more than body if it came in fragments itself
 	sum    uint16 // ones' complement sum of its octets; valid if summed
 	summed bool
-	weight uint8 // in how many fragments it came itself
-	first  first // valid if at is 0
+	frames [2]uint32 // it came in fragments itself: how many frames before this one brought those, see decoder.earlier
+	first  first     // valid if at is 0
 }
 
 // fragmentKey is what fragments of one datagram have in common (RFC 791 section 2.3, RFC 8200 section 4.5).
@@ -77,8 +77,8 @@ type part struct {
 	shown      uint16 // how many of its octets were at hand
 	held       uint16
 	sum        uint16
-	copies     uint8 // how often it came
-	weight     uint8
+	copies     uint8    // how often it came
+	frames     [2]uint8 // of fragment.frames, at most 255 each
 	last       bool
 	summed     bool
 }
@@ -118,7 +118,8 @@ func (g *partial) put(f *fragment) fit {
 	}
 	g.parts = slices.Insert(g.parts, i, part{
 		at: uint16(f.at), length: uint16(f.length), shown: uint16(len(f.body)), held: uint16(f.held),
-		sum: f.sum, summed: f.summed, copies: 1, weight: f.weight, last: !f.more,
+		sum: f.sum, summed: f.summed, copies: 1, last: !f.more,
+		frames: [2]uint8{uint8(min(f.frames[0], 255)), uint8(min(f.frames[1], 255))},
 	})
 	if !f.more {
 		g.total = end
@@ -188,13 +189,19 @@ func (g *partial) completed() bool {
 	return true
 }
 
-// fragments is in how many it came, at most 255.
-func (g *partial) fragments() uint8 {
-	n := 0
+// frames counts the frames that brought the fragments of one copy, without the one that completed it: those of IPv4, and
+// those of IPv6.
+func (g *partial) frames() (n [2]uint32) {
 	for i := range g.parts {
-		n += int(g.parts[i].weight)
+		n[0] += uint32(g.parts[i].frames[0])
+		n[1] += uint32(g.parts[i].frames[1])
 	}
-	return uint8(min(n, 255))
+	own := 0
+	if g.key.v6 {
+		own = 1
+	}
+	n[own] += uint32(len(g.parts) - 1)
+	return n
 }
 
 // assembled returns the beginning of a complete datagram as far as it was captured and kept, and what is known of

@@ -27,7 +27,11 @@ type decoder struct {
 	now       int64 // the capture time of the frame
 	fragments reassembler
 	tail      tail // of the datagram that is being decoded, if it came in fragments
-	asking    bool // whether there might be TCP in a datagram, of which no more is here than its first fragment
+	// earlier counts the frames before this one that brought the datagram's other fragments, of IPv4 and of IPv6; joined
+	// counts those of all datagrams that gave a segment.
+	earlier [2]uint32
+	joined  [2]uint64
+	asking  bool // whether there might be TCP in a datagram, of which no more is here than its first fragment
 }
 
 func newDecoder(verify bool, paths *segment.Paths) decoder {
@@ -45,13 +49,17 @@ func (d *decoder) decode(link uint16, frame []byte, wire uint32, seg *segment.Se
 		return skipLinkType(link)
 	}
 	*seg = segment.Segment{}
-	d.seg, d.depth, d.tail.end = seg, 0, nil
+	d.seg, d.depth, d.tail.end, d.earlier = seg, 0, nil, [2]uint32{}
 	if !d.path.IsPlain() {
 		d.path = segment.Path{}
 	}
 	why := links[link].decode(d, frame, int(wire)-len(frame))
 	if why == isSegment {
 		seg.Path = d.paths.ID(d.path)
+		if d.earlier != [2]uint32{} && !seg.IsQuote {
+			d.joined[0] += uint64(d.earlier[0])
+			d.joined[1] += uint64(d.earlier[1])
+		}
 	}
 	return why
 }
@@ -122,6 +130,7 @@ func (d *decoder) ipv4(p []byte, cut int) skip {
 	s.IPID = binary.BigEndian.Uint16(p[4:])
 	s.HasIPID = s.IPID != 0
 	s.IPLen = uint32(total)
+	s.Fragments = 0 // those of a tunnel's packet are not its own
 	if p[9] == protoTCP {
 		return d.tcp(&pkt)
 	}

@@ -92,7 +92,7 @@ func (d *decoder) fragment(f *fragment, k *ipPacket, waits, malformed skip) skip
 	var sum uint64
 	f.held, sum, f.summed = d.tail.measure(f.body, f.length)
 	f.sum = fold(sum) % math.MaxUint16 // which has two zeros
-	f.weight = max(1, d.seg.Fragments)
+	f.frames = d.earlier
 	fits := r.slots[place].put(f)
 	if g := &r.slots[place]; fits == fitsNot && (g.state == complete || now-g.latest > settle) {
 		r.leave(place)
@@ -137,7 +137,8 @@ func (d *decoder) whole(g *partial) skip {
 		s.HasIPID = s.IPID != 0
 	}
 	s.IPLen = uint32(from.headers + g.total)
-	s.Fragments = g.fragments()
+	s.Fragments = uint8(len(g.parts))
+	d.earlier = g.frames()
 	d.path = d.paths.Path(from.path)
 	pkt := ipPacket{ends: g.key.ends, length: g.total, verifiable: from.verifiable, reassembled: true}
 	pkt.body, d.tail = g.assembled()

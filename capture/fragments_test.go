@@ -540,13 +540,13 @@ func TestFragmentsInTunnels(t *testing.T) {
 			}
 		}
 		outer := split(tunnel(packet), 600)
-		check("the outer", 2, outer...)
-		check("the outer, reversed", 2, outer[1], outer[0])
+		check("the outer", 0, outer...) // a router cut up the tunnel, not the sender
+		check("the outer, reversed", 0, outer[1], outer[0])
 		inner := split(packet, 800)
 		check("the inner", 2, tunnel(inner[0]), tunnel(inner[1]))
 		one, two := split(tunnel(inner[0]), 440), identified4(split(tunnel(inner[1]), 200))
-		check("both", 4, one[0], one[1], two[0], two[1])
-		check("both, mingled", 4, two[1], one[1], one[0], two[0])
+		check("both", 2, one[0], one[1], two[0], two[1])
+		check("both, mingled", 2, two[1], one[1], one[0], two[0])
 	}
 }
 
@@ -611,7 +611,9 @@ func TestAnySplitGivesTheWhole(t *testing.T) {
 			}
 			for range 20 {
 				fragments := randomSplit(r, packet)
-				want.Fragments = uint8(len(fragments))
+				if want.Fragments = 0; path == "" || path == "plain" {
+					want.Fragments = uint8(len(fragments))
+				}
 				order := r.Perm(len(fragments))
 				for range r.IntN(3) {
 					again := order[r.IntN(len(order))]

@@ -46,6 +46,7 @@ func (d *decoder) ipv6(p []byte, cut int) skip {
 	d.seg.TTL = p[7]
 	d.seg.HasIPID, d.seg.IPID = false, 0
 	d.seg.IPLen = uint32(40 + length)
+	d.seg.Fragments = 0
 	if p[6] == protoTCP {
 		return d.tcp(&pkt)
 	}

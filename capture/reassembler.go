@@ -15,7 +15,7 @@ const (
 
 // FragmentStats is what became of the IP fragments that may carry TCP.
 type FragmentStats struct {
-	// Fragments counts them. Those that completed nothing are among Stats.Skipped too.
+	// Fragments counts them. All but the last of each datagram are among Stats.Skipped too.
 	Fragments uint64
 	// Whole is how many datagrams were put together; Incomplete how many were not, because fragments are not in the
 	// capture. OnlyFirst counts those of them of which nothing but the first fragment came.

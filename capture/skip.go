@@ -80,6 +80,10 @@ var reasonNames = [numReasons]string{
 // furtherName is what else stood in frames that gave a segment.
 const furtherName = "further packet of one frame"
 
+// joinedName is the fragments of which segments were put together, but for the frame that completed each: that one is
+// counted as the segment.
+const joinedName = "fragment of a tcp segment"
+
 // protocolNames are the IP protocols that are met often (IANA protocol numbers).
 var protocolNames = map[uint8]string{
 	1: "icmp", 2: "igmp", 17: "udp", 33: "dccp", 46: "rsvp", 47: "gre", 50: "esp", 51: "ah", 58: "icmpv6",

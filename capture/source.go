@@ -338,6 +338,16 @@ func (s *Source) Stats() Stats {
 	if s.dec.further > 0 {
 		st.Skipped[furtherName] = s.dec.further
 	}
+	for i, n := range s.dec.joined { // counted as fragments when they came
+		if n == 0 {
+			continue
+		}
+		name := [...]string{skipFragmentIPv4.String(), skipFragmentIPv6.String()}[i]
+		if st.Skipped[name] -= n; st.Skipped[name] == 0 {
+			delete(st.Skipped, name)
+		}
+		st.Skipped[joinedName] += n
+	}
 	st.PathsDropped = s.paths.Overflow()
 	st.Fragments = s.dec.fragments.total(s.stats.Last)
 	st.Pauses = s.pauses.all()

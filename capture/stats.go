@@ -82,8 +82,8 @@ type Stats struct {
 	First, Last int64
 	FirstSet    bool
 
-	// Skipped counts the frames that gave no segment, by kind: "arp", "udp",
-	// "ipv4 fragment", "truncated tcp header", "unsupported link type 253
+	// Skipped counts the frames that gave no segment of their own, by kind: "arp", "udp",
+	// "ipv4 fragment", "fragment of a tcp segment" (whose last fragment is counted in TCP), "truncated tcp header", "unsupported link type 253
 	// (Linux netlink)"; and what stood behind the segment in a frame of several.
 	Skipped map[string]uint64
 	// PathsDropped counts the segments whose path was one more than there is room for (segment.Paths); they count as plain

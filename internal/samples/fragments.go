@@ -36,10 +36,7 @@ var fragments = []Sample{
 
 // inFragments changes the frames of a conversation over Ethernet.
 func inFragments(name, what, talk string, change func([]Frame) []Frame) Sample {
-	s := Sample{Dir: "fragment", Name: name, What: what, Talk: talk, Within: "ipv4 fragment"}
-	if talk == fragmented6 {
-		s.Within = "ipv6 fragment"
-	}
+	s := Sample{Dir: "fragment", Name: name, What: what, Talk: talk, Within: "fragment of a tcp segment"}
 	s.Bytes = func(snap int) []byte {
 		fs := frames(talk, plainEthernet)
 		if change != nil {
