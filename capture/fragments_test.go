@@ -611,7 +611,7 @@ func TestAnySplitGivesTheWhole(t *testing.T) {
 			}
 			for range 20 {
 				fragments := randomSplit(r, packet)
-				if want.Fragments = 0; path == "" || path == "plain" {
+				if want.Fragments = 0; path == "plain" || strings.HasPrefix(path, "ah") { // else a tunnel was cut up
 					want.Fragments = uint8(len(fragments))
 				}
 				order := r.Perm(len(fragments))
