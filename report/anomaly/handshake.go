@@ -251,7 +251,7 @@ var acceptQueueOverflow = &Kind{
 		if len(ignored) == 0 {
 			ignored = c.by(tracker.Server, tracker.FactAckIgnored)
 		}
-		if len(ignored) == 0 {
+		if len(ignored) == 0 || c.has(tracker.FactSynAckISNChanged) { // those SYN-ACKs are not of one end that asked again
 			return nil
 		}
 		resent := 0
