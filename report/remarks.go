@@ -64,7 +64,7 @@ func (r *remarkReader) wait() (w wait) {
 // appendLingers remarks the ends left in CLOSE_WAIT.
 func appendLingers(b []byte, c *tracker.Connection) []byte {
 	for role := tracker.Client; role <= tracker.Server; role++ {
-		if c.Endpoints[role].State == tracker.CloseWait {
+		if lingers(&c.Endpoints[role]) {
 			b = append(b, remark, lingerRemark)
 			ip := c.End(role).IP
 			b = append(b, ip[:]...)

@@ -155,6 +155,10 @@ func TestVerdicts(t *testing.T) {
 	cut := opened("10.0.0.9:1", "10.0.1.5:2", 1, 0) // the capture ends with its last segment
 	cut.Close, cut.ClosedBy, cut.TraceEnd = tracker.CloseHalfClosed, tracker.ByClient, cut.Last.At
 	cut.Endpoints[tracker.Server].State = tracker.CloseWait
+	oneSide := opened("10.0.0.9:1", "10.0.1.5:2", 1, 0)
+	oneSide.Close, oneSide.ClosedBy, oneSide.TraceEnd = tracker.CloseHalfClosed, tracker.ByServer, at(110*time.Second)
+	oneSide.Endpoints[tracker.Server].FinSent = mark(9, 0)
+	oneSide.Endpoints[tracker.Client] = tracker.Endpoint{State: tracker.CloseWait}
 	synAck := opened("10.0.0.9:1", "10.0.1.5:2", 1, 0)
 	synAck.Open, synAck.Close = tracker.OpenHalf, tracker.CloseNone
 	stray := opened("10.0.0.9:1", "10.0.1.5:2", 1, 0)
@@ -168,6 +172,7 @@ func TestVerdicts(t *testing.T) {
 		"never answered: 3 SYNs in 7.1 s: syn-unanswered (high confidence)":      unanswered("10.0.0.1:1", "10.0.0.2:2", 5, 0),
 		"half closed by the client; the server has not closed, silent for 1m50s": half,
 		"half closed by the client; the server has not closed":                   cut,
+		"server closed; the client's direction was not captured":                 oneSide,
 		"half open: 1 SYN-ACK in 19.4 ms, and the handshake was never completed": synAck,
 		"no SYN seen: 3 packets of no known connection":                          stray,
 		"still open when the capture ended, opened before the capture":           early,

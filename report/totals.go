@@ -55,7 +55,7 @@ func (t *totals) add(r *Record) {
 			t.acked += e.MissingBytes + e.StreamBytes - min(e.StreamBytes, e.UnackedBytes)
 		}
 		t.truncated += e.TruncatedPackets
-		if e.State == tracker.CloseWait {
+		if lingers(e) {
 			t.closeWaits++
 		}
 	}

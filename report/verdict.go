@@ -101,6 +101,16 @@ func ending(r *Record, as wording) string {
 		}
 		return "closed by both ends" + first(r.ClosedBy) + "; the last FIN was never seen acknowledged"
 	case tracker.CloseHalfClosed:
+		if role, ok := uncaptured(r); ok {
+			switch closed := role.Peer().String() + " closed"; as {
+			case brief:
+				return closed
+			case cell:
+				return closed + ", " + role.String() + " not captured"
+			case sentence:
+				return closed + "; the " + role.String() + "'s direction was not captured"
+			}
+		}
 		if as == brief {
 			return "half closed"
 		}
@@ -238,7 +248,20 @@ func phaseName(p tracker.Phase) string {
 // unclosed returns the end that was told "no more data" and has not closed.
 func unclosed(r *Record) (tracker.Role, bool) {
 	for role := tracker.Client; role <= tracker.Server; role++ {
-		if r.Endpoints[role].State == tracker.CloseWait {
+		if lingers(&r.Endpoints[role]) {
+			return role, true
+		}
+	}
+	return 0, false
+}
+
+// lingers reports whether an end was left in CLOSE_WAIT. Of one whose direction was not captured nobody knows.
+func lingers(e *tracker.Endpoint) bool { return e.State == tracker.CloseWait && e.Packets > 0 }
+
+// uncaptured returns the end that did not close as far as was seen, where nothing of it was.
+func uncaptured(r *Record) (tracker.Role, bool) {
+	for role := tracker.Client; role <= tracker.Server; role++ {
+		if r.Endpoints[role].Packets == 0 && r.Endpoints[role.Peer()].FinSent.Seen() {
 			return role, true
 		}
 	}
