@@ -61,7 +61,7 @@ const (
 	// earth and clocks that differ by as much again; no host sends the same identification to the same peer again so soon.
 	otherWayWithin = int32(500 * time.Millisecond / time.Microsecond)
 	// nearbyWithin is for how long all segments are remembered: as far as the clocks of neighbouring taps differ.
-	nearbyWithin = int32(25 * time.Millisecond / time.Microsecond)
+	nearbyWithin = int32(10 * time.Millisecond / time.Microsecond)
 	// resentWithin is the same for octets and controls that have neither, and for what was met in one place and has both: nothing is sent
 	// again by a timer that soon.
 	resentWithin = int32(minResend / 1000)
