@@ -122,7 +122,7 @@ func appendTrace(b []byte, t *Trace, n *totals, w *waits) []byte {
 	o.b = in.end()
 	appendHolders(&o, w)
 	o.uintIf("close_wait", n.closeWaits)
-	appendPairs(&o, t.Pairs)
+	appendPairs(&o, t.Pairs, t.PairsOneIn)
 
 	o.key("findings_by_slug")
 	in = begin(o.b)
@@ -225,13 +225,16 @@ func appendQuality(o *object, t *Trace, n *totals) {
 const maxPairsListed = 100
 
 // appendPairs appends which connections are two sides of one.
-func appendPairs(o *object, pairs []anomaly.Pair) {
+func appendPairs(o *object, pairs []anomaly.Pair, oneIn uint64) {
 	if len(pairs) == 0 {
 		return
 	}
 	o.key("nat")
 	in := begin(o.b)
 	in.uint("pairs", uint64(len(pairs)))
+	if oneIn > 1 {
+		in.uint("one_in", oneIn)
+	}
 	in.key("connections")
 	list := beginList(in.b)
 	for i := range pairs[:min(len(pairs), maxPairsListed)] {

@@ -152,7 +152,11 @@ func judgeQuality(t *Trace, n *totals) (Grade, string) {
 		fine = append(fine, counted(c, "packet")+" "+where)
 	}
 	if n := uint64(len(t.Pairs)); n > 0 {
-		fine = append(fine, counted(n, "connection")+" on both sides of an address translator (counted twice)")
+		least := ""
+		if t.PairsOneIn > 1 {
+			least = "at least "
+		}
+		fine = append(fine, least+counted(n, "connection")+" on both sides of an address translator (counted twice)")
 	}
 	if hosts := found(t, anomaly.ChecksumOffload); hosts > 0 { // one finding per host
 		fine = append(fine, "checksum offload on "+counted(hosts, "host")+" (checksums ignored)")

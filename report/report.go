@@ -70,6 +70,7 @@ type Trace struct {
 	Findings     []anomaly.Finding // those of the whole trace
 	Limit        anomaly.Limit     // how sure a finding can be in this trace
 	Pairs        []anomaly.Pair    // connections that are both sides of one
+	PairsOneIn   uint64            // of one connection in so many; 0 and 1: of all
 	Filter       string            // the BPF expression in force, "" without
 	Interrupted  bool              // the user stopped before the end of the input
 }

@@ -52,6 +52,9 @@ var Profiles = map[string]time.Duration{
 	"windows": 2 * time.Minute,
 }
 
+// CopiesWithin is how far apart two captures of one packet lie at most.
+const CopiesWithin = 500 * time.Millisecond
+
 const (
 	// minKeepaliveIdle: a probe below SND.NXT sooner than this after the last segment
 	// is a window probe or a retransmission; no stack sends keep-alives that often.
@@ -59,7 +62,7 @@ const (
 	// otherWayWithin: two captures of one packet with the same IP identification or timestamps lie this close together, in
 	// microseconds, if they were made in two places: the TTL, the path or the file is another. It covers the way once round the
 	// earth and clocks that differ by as much again; no host sends the same identification to the same peer again so soon.
-	otherWayWithin = int32(500 * time.Millisecond / time.Microsecond)
+	otherWayWithin = int32(CopiesWithin / time.Microsecond)
 	// nearbyWithin is for how long all segments are remembered: as far as the clocks of neighbouring taps differ.
 	nearbyWithin = int32(10 * time.Millisecond / time.Microsecond)
 	// resentWithin is the same for octets and controls that have neither, and for what was met in one place and has both: nothing is sent

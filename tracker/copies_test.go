@@ -237,3 +237,66 @@ func copiesChangeNothing(t *testing.T, segments []segment.Segment, second tap, k
 		}
 	}
 }
+
+// TestCopiesAreCounted by where they were met, the same whoever adds up which share.
+func TestCopiesAreCounted(t *testing.T) {
+	var segments []segment.Segment
+	add := func(id uint16, at int64, ttl uint8, path, file uint32) {
+		segments = append(segments, segment.Segment{
+			Number: uint64(len(segments) + 1), Time: 1_700_000_000_000_000_000 + at, TTL: ttl, Path: path, File: file,
+			Flow:    segment.Flow{A: segment.Endpoint{IP: segment.IP{15: 1}, Port: 1000}, B: segment.Endpoint{IP: segment.IP{15: 2}, Port: 80}},
+			HasIPID: true, IPID: id, Flags: segment.ACK, Window: 1000, IPLen: 40,
+		})
+	}
+	add(1, 0, 64, 7, 0)
+	add(1, 5*µs, 64, 7, 0)     // once more
+	add(1, 50*µs, 63, 7, 0)    // a hop further
+	add(1, 500*µs, 40, 3, 0)   // many, and by another path
+	add(1, 20*ms, 65, 9, 0)    // a hop before
+	add(1, 300*ms, 64, 7, 1)   // in another file
+	add(1, 600*ms, 63, 7, 0)   // too late
+	add(2, 601*ms, 63, 200, 0) // another one
+	var want tracker.Copies
+	want.Hops[tracker.MostHops], want.Hops[tracker.MostHops+1], want.Hops[2*tracker.MostHops], want.Hops[tracker.MostHops-1] = 2, 1, 1, 1
+	want.Apart = [...]uint64{1, 1, 1, 0, 1, 1}
+	want.OtherWay, want.OtherPath, want.OtherFile = 4, 2, 1
+	want.PathPairs[0], want.PathPairs[1] = tracker.PathPair{A: 3, B: 7, Copies: 1}, tracker.PathPair{A: 7, B: 9, Copies: 1}
+	got := replayOn(tracker.New(tracker.DefaultConfig()), segments)
+	if got.sum.Copies != want || got.sum.Duplicates != 5 {
+		t.Errorf("%d copies, %+v\nwant 5, %+v", got.sum.Duplicates, got.sum.Copies, want)
+	}
+	both := got.sum
+	both.Add(got.sum)
+	if both.Copies.OtherWay != 8 || both.Copies.Apart[0] != 2 || both.Copies.PathPairs[1].Copies != 2 || both.Copies.PathPairs[2].Copies != 0 {
+		t.Errorf("twice that is %+v", both.Copies)
+	}
+}
+
+// TestPathPairsAreBounded: the lowest stay, and their counts are right, in whatever order they come.
+func TestPathPairsAreBounded(t *testing.T) {
+	var want tracker.Copies
+	for i := range want.PathPairs {
+		want.PathPairs[i] = tracker.PathPair{A: 1, B: uint32(2 + i), Copies: 3}
+	}
+	for seed := range uint64(5) {
+		shares := make([]tracker.Summary, 3*4)
+		r := rand.New(rand.NewPCG(seed, 9))
+		var all []tracker.PathPair
+		for n := range 3 * 20 {
+			all = append(all, tracker.PathPair{A: 1, B: uint32(2 + n%20), Copies: 1})
+		}
+		r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		for i, p := range all {
+			var one tracker.Summary
+			one.Copies.PathPairs[0] = p
+			shares[i%len(shares)].Add(one)
+		}
+		var sum tracker.Summary
+		for _, s := range shares {
+			sum.Add(s)
+		}
+		if sum.Copies != want {
+			t.Errorf("%+v, want %+v", sum.Copies, want)
+		}
+	}
+}

@@ -63,6 +63,14 @@ func (t *traffic) segments(n int) []segment.Segment {
 		case 3, 4:
 			if l.last.Number > 0 { // again, by the network or the sender
 				again := l.last
+				switch t.r.IntN(4) { // or met elsewhere
+				case 0:
+					again.TTL--
+				case 1:
+					again.Path ^= 1
+				case 2:
+					again.Checksum = segment.Checksum(t.r.IntN(3))
+				}
 				t.emit(&again)
 			}
 		case 6:

@@ -15,7 +15,8 @@ type collector struct {
 	records []report.Record
 	flows   map[segment.Flow][]int // indices of records
 	named   map[uint64]bool        // packets that the records name, in transitions, facts and findings
-	last    uint64                 // no packet after it is wanted
+	last    uint64                 // no packet after it is wanted, unless it
+	until   int64                  // may be a copy of one until then
 	evicted bool
 	rows    [][]report.LadderRow // by index of record
 	kept    int
@@ -38,6 +39,7 @@ func newCollector(records []report.Record, evicted bool, most int) *collector {
 		r := &records[i]
 		c.flows[r.Flow] = append(c.flows[r.Flow], i)
 		c.last = max(c.last, r.Last.Packet)
+		c.until = max(c.until, copiesUntil(r))
 		for j := range r.Transitions {
 			c.named[r.Transitions[j].Packet] = true
 		}
@@ -56,7 +58,18 @@ func newCollector(records []report.Record, evicted bool, most int) *collector {
 // wants reports whether the segment is of a flow in question.
 func (c *collector) wants(s *segment.Segment) bool {
 	_, ok := c.flows[s.Flow]
-	return ok && s.Number <= c.last
+	return ok && !c.isPast(s)
+}
+
+// isPast reports whether neither the segment nor one behind it is wanted.
+func (c *collector) isPast(s *segment.Segment) bool { return s.Number > c.last && s.Time > c.until }
+
+// copiesUntil is how long copies of a record's last segments may come, 0 if it has no copies.
+func copiesUntil(r *report.Record) int64 {
+	if r.Endpoints[tracker.Client].DuplicatePackets|r.Endpoints[tracker.Server].DuplicatePackets == 0 {
+		return 0
+	}
+	return r.Last.At + tracker.CopiesWithin.Nanoseconds()
 }
 
 // observe takes each segment to the record it counts for.
@@ -75,7 +88,7 @@ func (c *collector) observe(s *segment.Segment, v tracker.Verdict) {
 
 func (c *collector) belongs(r *report.Record, s *segment.Segment, v tracker.Verdict) bool {
 	if c.evicted {
-		return r.First.Packet <= s.Number && s.Number <= r.Last.Packet
+		return r.First.Packet <= s.Number && (s.Number <= r.Last.Packet || v.Note&tracker.NoteDuplicate != 0 && s.Time <= copiesUntil(r))
 	}
 	if v.Connection == r.First.Packet {
 		return true

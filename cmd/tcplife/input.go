@@ -185,10 +185,10 @@ func (r *reading) trace(sum tracker.Summary, judge *anomaly.Judge) *report.Trace
 		Summary:       sum,
 		Findings:      findings,
 		Limit:         judge.Limit(),
-		Pairs:         judge.Pairs(),
 		Filter:        r.filter,
 		Interrupted:   r.interrupted,
 	}
+	t.Pairs, t.PairsOneIn = judge.Pairs()
 	for i := range stats.Files {
 		f := &stats.Files[i]
 		file := report.File{Path: f.Path, Format: f.Format, LinkTypes: f.LinkTypes, Packets: f.Packets, TCP: f.TCP, Size: max(f.Size, 0)}

@@ -216,7 +216,7 @@ type someFlows struct {
 func (s *someFlows) Next(batch []segment.Segment) (int, error) {
 	for {
 		n, err := s.Source.Next(batch)
-		if n > 0 && batch[n-1].Number > s.c.last {
+		if n > 0 && s.c.isPast(&batch[n-1]) {
 			err = io.EOF
 		}
 		kept := slices.DeleteFunc(batch[:n], func(seg segment.Segment) bool { return !s.c.wants(&seg) })

@@ -78,7 +78,7 @@ func hopsBetween(c *tracker.Copies) string {
 	var parts []string
 	for i, n := range c.Hops {
 		if 20*n >= all { // the others are few
-			parts = append(parts, grouped(n)+" "+name(i))
+			parts = append(parts, name(i)+" "+count(n, "time"))
 		}
 	}
 	return "met again " + strings.Join(parts, ", ")

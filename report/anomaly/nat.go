@@ -111,6 +111,9 @@ func (t *twins) merge(o *twins, most int) {
 	t.trim(most)
 }
 
+// oneIn is the share that is kept.
+func (t *twins) oneIn() uint64 { return 1 << min(t.zeros, 63) }
+
 // trim asks for more zeros until the sides are no more than most.
 func (t *twins) trim(most int) {
 	for len(t.sides) > most {
@@ -219,7 +222,7 @@ func (t translation) String() string {
 }
 
 // mostTranslations bounds the findings: a translator has many hosts behind it.
-const mostTranslations = 8
+const mostTranslations = 4
 
 // translations returns a finding for each of the translations with the most connections.
 func (t *trace) translations(end int64) []Finding {
@@ -248,6 +251,9 @@ func (t *trace) translations(end int64) []Finding {
 		p := g.pairs[0]
 		said := fmt.Sprintf("%s to %s and %s to %s are one connection on two sides of an address translator: %s, initial sequence numbers equal in %s",
 			p.Inside.end(tracker.Client), p.Inside.end(tracker.Server), p.Outside.end(tracker.Client), p.Outside.end(tracker.Server), g.translation, count(len(g.pairs), "pair"))
+		if t.twins.zeros > 0 {
+			said += fmt.Sprintf(" (1 connection in %s was compared)", grouped(t.twins.oneIn()))
+		}
 		f := Finding{At: p.Inside.First.At}
 		for _, p := range g.pairs[:min(len(g.pairs), maxPackets)] {
 			f.Packets = append(f.Packets, p.Inside.First.Packet, p.Outside.First.Packet)
@@ -306,5 +312,6 @@ func (p *Pair) differences(end int64) (all []difference) {
 	return all
 }
 
-// Pairs returns the connections that are both sides of one, in the order of their first packets. It is valid once the trace has ended (Finish).
-func (j *Judge) Pairs() []Pair { return j.trace.pairs }
+// Pairs returns the connections that are both sides of one, in the order of their first packets; where there were too many to compare them
+// all, of one connection in so many. It is valid once the trace has ended (Finish).
+func (j *Judge) Pairs() (pairs []Pair, oneIn uint64) { return j.trace.pairs, j.trace.twins.oneIn() }

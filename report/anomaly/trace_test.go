@@ -70,6 +70,61 @@ func TestDuplicateShare(t *testing.T) {
 	}
 }
 
+// TestWhereCopiesWereMet: few copies are told if they come from elsewhere, and what they differ in is.
+func TestWhereCopiesWereMet(t *testing.T) {
+	var paths segment.Paths
+	on := func(kind segment.Wrap, id uint32) uint32 {
+		var p segment.Path
+		p.Add(kind, id)
+		return paths.ID(p)
+	}
+	on10, on20, inside := on(segment.WrapVLAN, 10), on(segment.WrapVLAN, 20), on(segment.WrapVXLAN, 7)
+	const same = tracker.MostHops
+	sum := func(change func(*tracker.Copies)) tracker.Summary {
+		s := tracker.Summary{Segments: 10_000, Duplicates: 100}
+		s.Copies.OtherWay = 100
+		change(&s.Copies)
+		return s
+	}
+	for _, c := range []struct {
+		name  string
+		sum   tracker.Summary
+		paths *segment.Paths
+		want  string
+	}{
+		{"a hop further", sum(func(c *tracker.Copies) { c.Hops[same+1], c.Apart[1] = 100, 100 }), &paths, "100 segments of 10,000 are copies (1%), met again one hop further (TTL 1 lower), within 100 µs"},
+		{"hops before", sum(func(c *tracker.Copies) { c.Hops[same-3], c.Apart[5] = 100, 100 }), &paths, "met again 3 hops before (TTL 3 higher)"},
+		{"many hops", sum(func(c *tracker.Copies) { c.Hops[2*same], c.Apart[2] = 100, 100 }), &paths, "met again 8 hops or more further (TTL that much lower), within 1 ms"},
+		{"a loop", sum(func(c *tracker.Copies) {
+			c.Hops[same+2], c.Hops[same+4], c.Hops[same+6] = 40, 40, 20
+			c.Apart[3], c.Apart[5] = 95, 5
+		}), &paths, "met again 2 hops further (TTL 2 lower) 40 times, 4 hops further (TTL 4 lower) 40 times, 6 hops further (TTL 6 lower) 20 times, within 10 ms"},
+		{"two VLANs", sum(func(c *tracker.Copies) {
+			c.Hops[same], c.Apart[0], c.OtherPath = 100, 100, 100
+			c.PathPairs[0] = tracker.PathPair{A: on10, B: on20, Copies: 100}
+		}), &paths, "are copies (1%), on vlan:10 and vlan:20, within 10 µs"},
+		{"some in a tunnel", sum(func(c *tracker.Copies) {
+			c.Hops[same], c.Apart[0], c.OtherPath = 100, 100, 60
+			c.PathPairs[0], c.PathPairs[1] = tracker.PathPair{B: on20, Copies: 20}, tracker.PathPair{B: inside, Copies: 40}
+		}), &paths, "60 of them by another path, 40 on plain and vxlan:7, within 10 µs"},
+		{"nobody knows the paths", sum(func(c *tracker.Copies) {
+			c.Hops[same], c.Apart[0], c.OtherPath = 100, 100, 60
+			c.PathPairs[0] = tracker.PathPair{A: on10, B: on20, Copies: 60}
+		}), nil, "(1%), 60 of them by another path, within 10 µs"},
+		{"two files", sum(func(c *tracker.Copies) { c.Hops[same], c.Apart[4], c.OtherFile = 100, 100, 100 }), &paths, "(1%), in another file, within 100 ms"},
+	} {
+		j := anomaly.New(anomaly.DefaultThresholds())
+		j.Paths = c.paths
+		if f := finding(t, j.Finish(c.sum, anomaly.Capture{}), "duplicate-packets"); f == nil || !strings.Contains(f.Evidence, c.want) {
+			t.Errorf("%s: %+v, want %q", c.name, f, c.want)
+		}
+	}
+	few := sum(func(c *tracker.Copies) { c.OtherWay = 19 })
+	if f := finding(t, finish(few, anomaly.Capture{}), "duplicate-packets"); f != nil {
+		t.Errorf("reported of few: %s", f.Evidence)
+	}
+}
+
 // forgotten is a connection to the server that its holder left in CLOSE_WAIT for 100 s, beginning
 // after so many seconds.
 func forgotten(port uint16, from float64) *record {
