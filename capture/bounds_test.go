@@ -70,6 +70,14 @@ func wantError(t *testing.T, f FileStats, wants ...string) {
 	}
 }
 
+// long is for tests of what takes much and runs by itself: the race detector has nothing to find in them, and takes minutes.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("about memory, and long: run without -short")
+	}
+}
+
 func TestARecordThatPromisesMuch(t *testing.T) {
 	for _, o := range []order{binary.LittleEndian, binary.BigEndian} {
 		for _, promised := range []uint32{maxRecord + 1, 1 << 31, 1<<32 - 1} {
@@ -87,6 +95,7 @@ func TestARecordThatPromisesMuch(t *testing.T) {
 
 // A record of 16 MB is read if there is memory for it.
 func TestALargeRecord(t *testing.T) {
+	long(t)
 	head := pcapFile(binary.LittleEndian, magicMicro, linkEthernet, stamped{time: 1e9, data: []byte{}})
 	binary.LittleEndian.PutUint32(head[len(head)-8:], maxRecord)
 	large := func() io.Reader { return io.MultiReader(bytes.NewReader(head), &unwritten{maxRecord}) }
@@ -160,6 +169,7 @@ var packers = map[string]func(io.Writer) io.WriteCloser{
 
 // TestBombs: zeros by the hundred megabytes, from some kilobytes. Zeros alone are no capture; behind the header of one they are empty records.
 func TestBombs(t *testing.T) {
+	long(t)
 	const octets = 128 << 20
 	for name, pack := range packers {
 		t.Run(name, func(t *testing.T) {
@@ -199,6 +209,7 @@ func TestBombs(t *testing.T) {
 
 // TestAMillionEmptyFrames: what is compressed may be in several pieces, and in pieces of nothing.
 func TestAMillionEmptyFrames(t *testing.T) {
+	long(t)
 	for name, pack := range packers {
 		var empty, file bytes.Buffer
 		if _, err := io.Copy(&empty, packed(bytes.NewReader([]byte{}), pack)); err != nil {
@@ -219,6 +230,7 @@ func TestAMillionEmptyFrames(t *testing.T) {
 }
 
 func TestCompressedAgainAndAgain(t *testing.T) {
+	long(t)
 	b := plainPcap(at(1, 10))
 	for range 100 {
 		b = gzipped(t, b)
@@ -228,6 +240,7 @@ func TestCompressedAgainAndAgain(t *testing.T) {
 }
 
 func TestZstdWithAHugeWindow(t *testing.T) {
+	long(t)
 	// A frame of one raw block, whose header asks for a window (RFC 8878 3.1.1.1.2).
 	frame := func(window byte) []byte {
 		return join([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, window}, []byte{1 | 24<<3, 0, 0}, plainPcap())
@@ -254,6 +267,7 @@ func TestZstdWithAHugeWindow(t *testing.T) {
 
 // TestManyCompressedOfOneTime: each decompressor counts, not their number alone.
 func TestManyCompressedOfOneTime(t *testing.T) {
+	long(t)
 	dir := t.TempDir()
 	const files = 40
 	for i := range files {
@@ -278,6 +292,7 @@ func TestManyCompressedOfOneTime(t *testing.T) {
 }
 
 func TestAMillionInterfaces(t *testing.T) {
+	long(t)
 	const each, sections = maxInterfaces, 16
 	one := ngWriter{o: binary.LittleEndian}
 	one.section()
@@ -307,6 +322,7 @@ func TestAMillionInterfaces(t *testing.T) {
 
 // TestAMillionOptions: in blocks of 4 MB.
 func TestAMillionOptions(t *testing.T) {
+	long(t)
 	w := ngWriter{o: binary.LittleEndian}
 	w.section()
 	many := make([]ngOption, 1_000_000)
@@ -341,6 +357,7 @@ func TestOptionsBeyondTheirBlock(t *testing.T) {
 
 // TestADirectoryOfManyFiles: what is kept of each is its name and little more, also of those that there are too many of at a time.
 func TestADirectoryOfManyFiles(t *testing.T) {
+	long(t)
 	const originals, links = 100, 1000
 	dir := t.TempDir()
 	for i := range originals {

@@ -101,6 +101,7 @@ func (n *nesting) deep(depth int) []byte {
 
 // TestNestedTooDeep: a hundred tunnels, and as many as fit, are counted as what they are, without a stack that grows with them.
 func TestNestedTooDeep(t *testing.T) {
+	long(t)
 	defer debug.SetMaxStack(debug.SetMaxStack(256 << 10)) // of any goroutine: more ends the process
 	for _, depth := range []int{100, 1_000_000} {
 		for _, n := range nestings() {
